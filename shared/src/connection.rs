@@ -1,0 +1,419 @@
+//! A connection: a registered upstream with its address, its authentication and its place in the schedule.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use url::{Host, Url};
+
+use crate::{
+    credential::{CredentialRef, CredentialVersion},
+    tenant::TenantId,
+    text::{Unfit, uuid_id},
+    timestamp::Timestamp,
+};
+
+uuid_id! {
+    /// A connection's id, the same in every vocabulary. Version 7, so that ids sort by creation.
+    ConnectionId
+}
+
+/// A name of 1 to 255 characters, unique in its tenant.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String")]
+pub struct ConnectionName(String);
+
+impl ConnectionName {
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether `part` occurs in the name, in any case.
+    pub fn contains(&self, part: &str) -> bool {
+        self.0.to_lowercase().contains(&part.to_lowercase())
+    }
+}
+
+impl TryFrom<String> for ConnectionName {
+    type Error = Unfit;
+
+    fn try_from(text: String) -> Result<Self, Unfit> {
+        if text.trim().is_empty() {
+            return Err(Unfit("must not be empty"));
+        }
+        if text.trim().len() != text.len() {
+            return Err(Unfit("must not begin or end with white space"));
+        }
+        if text.chars().count() > 255 {
+            return Err(Unfit("must be at most 255 characters"));
+        }
+        // A control character in a name is a mistake or an attack on somebody's terminal.
+        if text.chars().any(char::is_control) {
+            return Err(Unfit("must not contain control characters"));
+        }
+        Ok(Self(text))
+    }
+}
+
+/// The address of an MCP endpoint, in the normal form of the WHATWG URL standard.
+///
+/// Whether the address may be dialled is the guard's question, at the socket; whether plain http is allowed is the registry's.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct ServerUrl(Url);
+
+impl ServerUrl {
+    pub fn url(&self) -> &Url {
+        &self.0
+    }
+
+    pub fn is_https(&self) -> bool {
+        self.0.scheme() == "https"
+    }
+
+    pub fn origin(&self) -> Origin {
+        Origin(self.0.origin().ascii_serialization())
+    }
+}
+
+impl TryFrom<String> for ServerUrl {
+    type Error = Unfit;
+
+    fn try_from(text: String) -> Result<Self, Unfit> {
+        if text.len() > 2048 {
+            return Err(Unfit("must be at most 2048 characters"));
+        }
+        // The standard's parser drops these silently; an address that is not what was typed is worse than an error.
+        if text.chars().any(|c| c.is_control() || c.is_whitespace()) {
+            return Err(Unfit("must not contain white space or control characters"));
+        }
+        let url = Url::parse(&text)
+            .map_err(|_| Unfit("must be an absolute URL such as https://mcp.example.com/mcp"))?;
+        if !matches!(url.scheme(), "https" | "http") {
+            return Err(Unfit("must begin with https://"));
+        }
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err(Unfit(
+                "must not contain a user name or password; use authType and bearerToken",
+            ));
+        }
+        if url.fragment().is_some() {
+            return Err(Unfit("must not contain a fragment"));
+        }
+        match url.host() {
+            Some(Host::Domain(name)) if name.len() > 253 => {
+                Err(Unfit("must have a host name of at most 253 characters"))
+            }
+            Some(_) if url.port() == Some(0) => Err(Unfit("must not have port 0")),
+            Some(_) => Ok(Self(url)),
+            None => Err(Unfit("must have a host name")),
+        }
+    }
+}
+
+impl From<ServerUrl> for String {
+    fn from(url: ServerUrl) -> Self {
+        url.0.into()
+    }
+}
+
+impl fmt::Display for ServerUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// Scheme, host and port: what a credential is bound to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Origin(String);
+
+/// The name of the header that carries an API key.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String")]
+pub struct HeaderName(String);
+
+impl HeaderName {
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Headers that steer the connection or the protocol. A credential must not be able to.
+const RESERVED_HEADERS: [&str; 18] = [
+    "accept",
+    "accept-encoding",
+    "connection",
+    "content-length",
+    "content-type",
+    "cookie",
+    "expect",
+    "forwarded",
+    "host",
+    "keep-alive",
+    "last-event-id",
+    "proxy-authorization",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "user-agent",
+    "via",
+];
+
+impl TryFrom<String> for HeaderName {
+    type Error = Unfit;
+
+    fn try_from(text: String) -> Result<Self, Unfit> {
+        let name = text.to_ascii_lowercase();
+        if name.is_empty() || name.len() > 128 {
+            return Err(Unfit("must be 1 to 128 characters"));
+        }
+        if !name
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
+        {
+            return Err(Unfit("must be a valid HTTP header name"));
+        }
+        if RESERVED_HEADERS.contains(&name.as_str())
+            || name.starts_with("mcp-")
+            || name.starts_with("x-forwarded-")
+        {
+            return Err(Unfit("must not be a header that HTTP or MCP uses itself"));
+        }
+        Ok(Self(name))
+    }
+}
+
+/// How a connection authenticates. The credential itself is elsewhere.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Auth {
+    None,
+    /// `Authorization: Bearer …`
+    Bearer,
+    /// The credential is the value of a header of the server's choice.
+    ApiKey {
+        header: HeaderName,
+    },
+}
+
+impl Auth {
+    pub const fn word(&self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Bearer => "bearer",
+            Self::ApiKey { .. } => "api_key",
+        }
+    }
+
+    pub const fn needs_credential(&self) -> bool {
+        !matches!(self, Self::None)
+    }
+}
+
+/// Seconds between two checks, 60 to 3600. The wheel turns in minutes, so a part of a minute counts as a whole one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "u32")]
+pub struct CheckInterval(u32);
+
+impl CheckInterval {
+    pub const fn seconds(self) -> u32 {
+        self.0
+    }
+
+    pub const fn minutes(self) -> u32 {
+        self.0.div_ceil(60)
+    }
+}
+
+impl Default for CheckInterval {
+    fn default() -> Self {
+        Self(300)
+    }
+}
+
+impl TryFrom<u32> for CheckInterval {
+    type Error = Unfit;
+
+    fn try_from(seconds: u32) -> Result<Self, Unfit> {
+        if (60..=3600).contains(&seconds) {
+            Ok(Self(seconds))
+        } else {
+            Err(Unfit("must be between 60 and 3600"))
+        }
+    }
+}
+
+/// The version of a connection's configuration: what an `ETag` shows and `If-Match` demands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Version(pub u32);
+
+/// Work on the credential that has begun and not ended. Whoever finds it long after can finish it from the row alone.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unfinished {
+    pub work: Work,
+    pub since: Timestamp,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "work", rename_all = "snake_case")]
+pub enum Work {
+    /// The row is new and its secret may not exist yet. Nobody sees such a connection.
+    Provision,
+    /// A new value is staged. It counts as soon as the row names its version.
+    Replace { version: CredentialVersion },
+    /// The connection has no credential any more; its secret must go.
+    Discard,
+    /// The connection must go, secret first. Nobody sees it any more.
+    Remove,
+}
+
+/// A registered upstream. One row of the table.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Connection {
+    pub tenant: TenantId,
+    pub id: ConnectionId,
+    pub name: ConnectionName,
+    pub server_url: ServerUrl,
+    pub auth: Auth,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub credential: Option<CredentialRef>,
+    pub enabled: bool,
+    pub check_interval: CheckInterval,
+    pub created_at: Timestamp,
+    pub updated_at: Timestamp,
+    pub version: Version,
+    /// Counts every write of the row, also those no user sees; guards against two writers.
+    pub revision: u64,
+    /// Changes whenever what is checked becomes something else (address, authentication, credential), so that the result of
+    /// a check that began before can be told from one that began after.
+    pub epoch: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unfinished: Option<Unfinished>,
+    /// The idempotency record made with this row; it must go when the row is given up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub idempotency: Option<String>,
+}
+
+impl Connection {
+    /// Whether anybody but the sweeper may know of it.
+    pub fn is_visible(&self) -> bool {
+        !matches!(
+            self.unfinished,
+            Some(Unfinished {
+                work: Work::Provision | Work::Remove,
+                ..
+            })
+        )
+    }
+
+    /// The period in minutes at which the wheel checks it; nothing when it is not checked.
+    pub fn schedule(&self) -> Option<u32> {
+        (self.enabled && self.is_visible()).then(|| self.check_interval.minutes())
+    }
+
+    /// The same row with unfinished work noted, or without.
+    #[must_use]
+    pub fn with_work(&self, work: Option<Work>, now: Timestamp) -> Self {
+        Self {
+            unfinished: work.map(|work| Unfinished { work, since: now }),
+            revision: self.revision + 1,
+            ..self.clone()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_have_one_to_255_characters() {
+        for bad in ["", "  ", " a", "a ", "a\nb", &"x".repeat(256)] {
+            assert!(ConnectionName::try_from(bad.to_owned()).is_err(), "{bad:?}");
+        }
+        for good in ["a", "GitHub (production)", "日本語", &"é".repeat(255)] {
+            assert!(
+                ConnectionName::try_from(good.to_owned()).is_ok(),
+                "{good:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn addresses_are_absolute_http_urls_without_secrets_in_them() {
+        for bad in [
+            "",
+            "mcp.example.com",
+            "ftp://mcp.example.com",
+            "https://",
+            "https://user@mcp.example.com",
+            "https://user:secret@mcp.example.com",
+            "https://mcp.example.com/#x",
+            "https://mcp.example.com:0/",
+            "https://mcp.example.com/a b",
+            "https://mcp.exa\nmple.com/",
+            "https://mcp.example.com:99999/",
+        ] {
+            assert!(ServerUrl::try_from(bad.to_owned()).is_err(), "{bad:?}");
+        }
+        let url = ServerUrl::try_from("HTTPS://MCP.Example.com:443/mcp?x=1".to_owned())
+            .map(|url| url.to_string());
+        assert_eq!(url.as_deref(), Ok("https://mcp.example.com/mcp?x=1"));
+    }
+
+    #[test]
+    fn an_origin_is_scheme_host_and_port() {
+        let origin = |text: &str| ServerUrl::try_from(text.to_owned()).map(|url| url.origin());
+        assert_eq!(
+            origin("https://a.example/x"),
+            origin("https://A.example:443/y?z")
+        );
+        assert_ne!(origin("https://a.example/"), origin("http://a.example/"));
+        assert_ne!(
+            origin("https://a.example/"),
+            origin("https://a.example:8443/")
+        );
+        assert_ne!(origin("https://a.example/"), origin("https://b.example/"));
+    }
+
+    #[test]
+    fn a_credential_cannot_steer_the_connection() {
+        for bad in [
+            "",
+            "Host",
+            "content-length",
+            "Mcp-Method",
+            "MCP-Session-Id",
+            "x y",
+            "x:y",
+            "transfer-encoding",
+        ] {
+            assert!(HeaderName::try_from(bad.to_owned()).is_err(), "{bad:?}");
+        }
+        assert_eq!(
+            HeaderName::try_from("X-API-Key".to_owned()).map(|name| name.0),
+            Ok("x-api-key".to_owned())
+        );
+    }
+
+    #[test]
+    fn part_of_a_minute_counts_as_a_whole_one() {
+        assert!(CheckInterval::try_from(59).is_err());
+        assert!(CheckInterval::try_from(3601).is_err());
+        assert_eq!(
+            CheckInterval::try_from(60).map(CheckInterval::minutes),
+            Ok(1)
+        );
+        assert_eq!(
+            CheckInterval::try_from(61).map(CheckInterval::minutes),
+            Ok(2)
+        );
+        assert_eq!(
+            CheckInterval::try_from(3600).map(CheckInterval::minutes),
+            Ok(60)
+        );
+    }
+}

@@ -1,0 +1,98 @@
+//! Everything that can go wrong, named for what it means to a caller. Knows no HTTP.
+//!
+//! What a check found is not an error but a [`Reason`](crate::verdict::Reason).
+
+use crate::{caller::Right, verdict::Reason};
+
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// What went wrong below us, for the log and never for the caller.
+pub type Cause = Box<dyn std::error::Error + Send + Sync>;
+
+/// One thing that is wrong with a request. `field` is a JSON pointer into the body, or the name of a parameter or header.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    pub field: String,
+    /// A sentence that follows the field's name, such as "must not be empty".
+    pub problem: String,
+}
+
+impl Problem {
+    pub fn new(field: impl Into<String>, problem: impl Into<String>) -> Self {
+        Self {
+            field: field.into(),
+            problem: problem.into(),
+        }
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// All problems of the request at once.
+    #[error("the request is not valid")]
+    Invalid(Vec<Problem>),
+    #[error("the API key is missing, unknown or expired")]
+    Unauthenticated,
+    #[error("the API key lacks the scope {}", .0.scope())]
+    Forbidden(Right),
+    /// Also what exists, but not for this tenant.
+    #[error("{0} not found")]
+    NotFound(Noun),
+    #[error("{0} is already in use in this tenant")]
+    Taken(Noun),
+    /// A stored credential is never sent to an address it was not given for.
+    #[error(
+        "the new serverUrl is on another origin, so the credential must be given again in the same request"
+    )]
+    CredentialRequired,
+    #[error("the connection uses authType none and has no credential to replace")]
+    NoCredential,
+    /// The version the caller saw is not the current one.
+    #[error("the connection was changed since it was read")]
+    Stale,
+    #[error("another change of this connection is under way; try again in a moment")]
+    Busy,
+    #[error("the Idempotency-Key was used before with another request")]
+    KeyReused,
+    /// The server did not accept the new credential; the old one stays.
+    #[error("the new credential was not accepted by the server; the old one stays in use")]
+    NotProven(Reason),
+    #[error("the request body is over 64 KiB")]
+    TooLarge,
+    #[error("the request body must be application/json")]
+    UnsupportedMediaType,
+    #[error("too many requests; try again later")]
+    Throttled { retry_after_seconds: u32 },
+    #[error("temporarily unavailable; try again later")]
+    Unavailable(#[source] Cause),
+    #[error("internal error")]
+    Internal(#[source] Cause),
+}
+
+impl Error {
+    pub fn invalid(field: impl Into<String>, problem: impl Into<String>) -> Self {
+        Self::Invalid(vec![Problem::new(field, problem)])
+    }
+
+    pub fn internal(cause: impl Into<Cause>) -> Self {
+        Self::Internal(cause.into())
+    }
+}
+
+/// The things that can be missing or taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Noun {
+    Connection,
+    ConnectionName,
+    Tenant,
+}
+
+impl std::fmt::Display for Noun {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Connection => "connection",
+            Self::ConnectionName => "name",
+            Self::Tenant => "tenant",
+        })
+    }
+}

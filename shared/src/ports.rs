@@ -1,0 +1,284 @@
+//! What the domain needs from outside. The doc comments state the law; each adapter's tests hold it.
+
+use async_trait::async_trait;
+use uuid::Uuid;
+
+use crate::{
+    caller::{KeyId, KeyRecord},
+    connection::{Auth, Connection, ConnectionId, ServerUrl},
+    contract::{Contract, ContractDigest, ContractSummary, Tool},
+    credential::{CredentialVersion, Secret},
+    error::Result,
+    health::{Health, Next},
+    history::{Incident, Sample},
+    tenant::TenantId,
+    timestamp::Timestamp,
+    verdict::{Era, Finding},
+    wheel::Slot,
+};
+
+/// A connection with all that is shown of it in a list. One read.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Listing {
+    pub connection: Connection,
+    pub health: Health,
+    pub contract: Option<ContractSummary>,
+}
+
+/// One page of something. `next` is where the following page begins.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Page<T, Position> {
+    pub items: Vec<T>,
+    pub next: Option<Position>,
+}
+
+/// Reading a tenant's connections.
+#[async_trait]
+pub trait Connections: Send + Sync {
+    /// `NotFound` also for another tenant's id and for a connection nobody may see.
+    async fn connection(&self, tenant: TenantId, id: ConnectionId) -> Result<Listing>;
+
+    /// Visible connections after `after`, by id; at most `limit`, from one read of the table. A page may be shorter than `limit`,
+    /// even empty, and still have a next one.
+    async fn connections(
+        &self,
+        tenant: TenantId,
+        after: Option<ConnectionId>,
+        limit: usize,
+    ) -> Result<Page<Listing, ConnectionId>>;
+
+    /// The tools stored under a digest, sorted by name; none when nothing is stored.
+    async fn tools(
+        &self,
+        tenant: TenantId,
+        id: ConnectionId,
+        digest: &ContractDigest,
+    ) -> Result<Vec<Tool>>;
+
+    /// Samples before `before` and not older than `since`, newest first; at most `limit`.
+    async fn samples(
+        &self,
+        tenant: TenantId,
+        id: ConnectionId,
+        since: Timestamp,
+        before: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<Sample>>;
+
+    /// The newest incidents, newest first; at most `limit`.
+    async fn incidents(
+        &self,
+        tenant: TenantId,
+        id: ConnectionId,
+        limit: usize,
+    ) -> Result<Vec<Incident>>;
+}
+
+/// What came of adding a connection.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Added {
+    /// It is stored.
+    Stored,
+    /// The same request was made before and this is the connection it made, as it was then. Nothing is written.
+    Before(Box<Connection>),
+}
+
+/// Makes the repetition of a request recognisable.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Idempotency {
+    /// Hash of the caller's key.
+    pub key: String,
+    /// Keyed hash of the request, which may hold a secret.
+    pub fingerprint: String,
+    pub expires_at: Timestamp,
+}
+
+/// Writing a tenant's connections. Every method is one transaction: all of it happens or nothing.
+#[async_trait]
+pub trait Registrations: Connections {
+    /// The row alone, whoever may see it; `None` when there is none.
+    async fn row(&self, tenant: TenantId, id: ConnectionId) -> Result<Option<Connection>>;
+
+    /// Adds a connection with its name and, if it is checked, its place on the wheel and a first check that is due at once. `Taken` when the tenant has that name, `KeyReused` when
+    /// the idempotency key was used with another request.
+    async fn add(
+        &self,
+        new: &Connection,
+        idempotency: Option<&Idempotency>,
+        now: Timestamp,
+    ) -> Result<Added>;
+
+    /// Replaces the row `before` by `after`; name, health and the place on the wheel follow what differs between the two. `Stale` when the row is not `before` any more,
+    /// `Taken` when another connection has the new name.
+    async fn replace(&self, before: &Connection, after: &Connection, now: Timestamp) -> Result<()>;
+
+    /// Removes the row with everything that hangs on it. Removing what is gone is no error; `Stale` when it was changed.
+    async fn remove(&self, last: &Connection) -> Result<()>;
+
+    /// Connections with work unfinished since before `since`, oldest first; at most `limit`. May lag behind by a moment.
+    async fn unfinished(
+        &self,
+        since: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<(TenantId, ConnectionId)>>;
+}
+
+/// What a check leaves behind.
+#[derive(Clone, Debug)]
+pub struct Checked<'a> {
+    pub connection: &'a Connection,
+    /// What was known when the check was judged.
+    pub before: &'a Health,
+    pub after: &'a Health,
+    /// The contract, where it differs from the stored one in any way.
+    pub contract: Option<&'a Contract>,
+    /// The stored one's digest, whose tools are of no use once the new contract counts.
+    pub superseded: Option<&'a ContractDigest>,
+    pub sample: &'a Sample,
+}
+
+/// Storing what checks find.
+#[async_trait]
+pub trait Results: Connections {
+    /// Stores a result. `Stale`, and nothing is written, when the health is not `before` any more or the connection is gone.
+    async fn store_result(&self, checked: &Checked<'_>) -> Result<()>;
+}
+
+/// A check that is due.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Due {
+    pub tenant: TenantId,
+    pub connection: ConnectionId,
+    /// The moment of the schedule that this check answers.
+    pub at: Timestamp,
+}
+
+/// The schedule: the wheel's slots, the list of checks wanted out of turn, and the ticks that were worked off.
+#[async_trait]
+pub trait Schedule: Send + Sync {
+    /// Claims the minutes up to `minute` that nobody has worked off, at most `LONGEST_PERIOD` of them, oldest first. A minute is claimed until `until`; a claim that
+    /// ran out is up for the next. Empty when somebody else holds them all.
+    async fn claim(&self, minute: i64, now: Timestamp, until: Timestamp) -> Result<Vec<i64>>;
+
+    /// Marks a claimed minute as worked off.
+    async fn finish(&self, minute: i64) -> Result<()>;
+
+    /// The connections in a slot, without those that are not to be checked before a moment after `at`.
+    async fn slot(&self, slot: Slot, at: Timestamp) -> Result<Vec<(TenantId, ConnectionId)>>;
+
+    /// Checks wanted out of turn at or before `now`: first checks, confirmations, and what a tick could not finish.
+    async fn out_of_turn(&self, now: Timestamp) -> Result<Vec<Due>>;
+
+    /// Puts checks on the list of those wanted out of turn.
+    async fn postpone(&self, due: &[Due]) -> Result<()>;
+
+    /// Takes a check off that list: it is answered, or there is nothing to check.
+    async fn drop_out_of_turn(&self, tenant: TenantId, connection: ConnectionId) -> Result<()>;
+}
+
+/// API keys.
+#[async_trait]
+pub trait Keys: Send + Sync {
+    async fn key(&self, tenant: TenantId, id: KeyId) -> Result<Option<KeyRecord>>;
+}
+
+/// Credentials. A secret is named by the ids of its tenant and its connection, so no method needs a name. All methods may be repeated.
+#[async_trait]
+pub trait Credentials: Send + Sync {
+    /// Makes the secret with its first value, which is current at once.
+    async fn create(
+        &self,
+        tenant: TenantId,
+        id: ConnectionId,
+        version: CredentialVersion,
+        secret: &Secret,
+    ) -> Result<()>;
+
+    /// Adds a value that is not current yet.
+    async fn stage(
+        &self,
+        tenant: TenantId,
+        id: ConnectionId,
+        version: CredentialVersion,
+        secret: &Secret,
+    ) -> Result<()>;
+
+    /// Makes a staged value the current one.
+    async fn promote(
+        &self,
+        tenant: TenantId,
+        id: ConnectionId,
+        version: CredentialVersion,
+    ) -> Result<()>;
+
+    /// Gives a staged value up.
+    async fn unstage(
+        &self,
+        tenant: TenantId,
+        id: ConnectionId,
+        version: CredentialVersion,
+    ) -> Result<()>;
+
+    /// The value of exactly this version; `None` when there is none.
+    async fn read(
+        &self,
+        tenant: TenantId,
+        id: ConnectionId,
+        version: CredentialVersion,
+    ) -> Result<Option<Secret>>;
+
+    /// Deletes the secret with all its values, at once and for good.
+    async fn delete(&self, tenant: TenantId, id: ConnectionId) -> Result<()>;
+}
+
+/// What is to be checked.
+#[derive(Clone)]
+pub struct Target<'a> {
+    pub url: &'a ServerUrl,
+    pub auth: &'a Auth,
+    /// Given whenever `auth` needs one. Whoever builds a target has made sure that the secret was given for this URL's origin.
+    pub secret: Option<&'a Secret>,
+    /// What the server spoke last time, to be tried first.
+    pub era: Option<Era>,
+}
+
+/// Speaks MCP to a tenant's server.
+#[async_trait]
+pub trait Prober: Send + Sync {
+    /// Never fails and never takes longer than its deadline: whatever goes wrong is the finding.
+    async fn check(&self, target: Target<'_>) -> Finding;
+}
+
+/// The clock. In a port of its own so that tests can turn it.
+pub trait Clock: Send + Sync {
+    fn now(&self) -> Timestamp;
+}
+
+/// The source of ids and randomness.
+pub trait Ids: Send + Sync {
+    /// A version 7 uuid: sorts by creation.
+    fn sortable(&self, now: Timestamp) -> Uuid;
+    /// 122 random bits.
+    fn random(&self) -> Uuid;
+    /// 256 bits fit for a key.
+    fn secret(&self) -> Result<[u8; 32]>;
+}
+
+/// How the schedule is to treat a connection after a check, for adapters of [`Results`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reschedule {
+    /// The wheel does it by itself.
+    Nothing,
+    To(Next),
+}
+
+impl Checked<'_> {
+    /// Whether the wheel has to be told: only when what it was told last is no longer so.
+    pub fn reschedule(&self) -> Reschedule {
+        if self.before.next == self.after.next {
+            Reschedule::Nothing
+        } else {
+            Reschedule::To(self.after.next)
+        }
+    }
+}
