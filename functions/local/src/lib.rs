@@ -1,0 +1,2 @@
+pub mod secrets_manager;
+pub mod server;
