@@ -4,7 +4,7 @@
 
 use crate::{caller::Right, verdict::Reason};
 
-pub type Result<T> = std::result::Result<T, Error>;
+pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// What went wrong below us, for the log and never for the caller.
 pub type Cause = Box<dyn std::error::Error + Send + Sync>;

@@ -6,6 +6,7 @@
 //! [`rounds`] does so on schedule.
 
 pub mod caller;
+pub mod checkup;
 pub mod connection;
 pub mod contract;
 pub mod credential;
@@ -13,6 +14,11 @@ pub mod error;
 pub mod health;
 pub mod history;
 pub mod ports;
+pub mod registry;
+pub mod rotation;
+pub mod rounds;
+pub mod signing;
+pub mod sweep;
 pub mod tenant;
 mod text;
 pub mod timestamp;

@@ -166,14 +166,16 @@ pub trait Schedule: Send + Sync {
     /// The connections in a slot, without those that are not to be checked before a moment after `at`.
     async fn slot(&self, slot: Slot, at: Timestamp) -> Result<Vec<(TenantId, ConnectionId)>>;
 
-    /// Checks wanted out of turn at or before `now`: first checks, confirmations, and what a tick could not finish.
-    async fn out_of_turn(&self, now: Timestamp) -> Result<Vec<Due>>;
+    /// Checks wanted out of turn at or before `until`, which may lie ahead: first checks, confirmations, and what a tick could not
+    /// finish.
+    async fn out_of_turn(&self, until: Timestamp) -> Result<Vec<Due>>;
 
     /// Puts checks on the list of those wanted out of turn.
     async fn postpone(&self, due: &[Due]) -> Result<()>;
 
-    /// Takes a check off that list: it is answered, or there is nothing to check.
-    async fn drop_out_of_turn(&self, tenant: TenantId, connection: ConnectionId) -> Result<()>;
+    /// Takes a check off that list: it is answered, or there is nothing to check. One that is by now wanted at a later moment
+    /// than `due.at` stays.
+    async fn drop_out_of_turn(&self, due: &Due) -> Result<()>;
 }
 
 /// API keys.
@@ -250,8 +252,12 @@ pub trait Prober: Send + Sync {
 }
 
 /// The clock. In a port of its own so that tests can turn it.
+#[async_trait]
 pub trait Clock: Send + Sync {
     fn now(&self) -> Timestamp;
+
+    /// Returns at once when the moment has passed.
+    async fn sleep_until(&self, moment: Timestamp);
 }
 
 /// The source of ids and randomness.
@@ -264,7 +270,8 @@ pub trait Ids: Send + Sync {
     fn secret(&self) -> Result<[u8; 32]>;
 }
 
-/// How the schedule is to treat a connection after a check, for adapters of [`Results`].
+/// How the schedule is to treat a connection after a check, for adapters of [`Results`]: a confirmation is put on the list of checks out of
+/// turn; every other answer takes the connection off that list and sets or clears the moment before which its slot skips it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reschedule {
     /// The wheel does it by itself.
@@ -275,7 +282,8 @@ pub enum Reschedule {
 impl Checked<'_> {
     /// Whether the wheel has to be told: only when what it was told last is no longer so.
     pub fn reschedule(&self) -> Reschedule {
-        if self.before.next == self.after.next {
+        // A connection that is not on the wheel can be checked too, on demand; that must not put it there.
+        if self.before.next == self.after.next || self.connection.schedule().is_none() {
             Reschedule::Nothing
         } else {
             Reschedule::To(self.after.next)

@@ -1,0 +1,226 @@
+//! Checks one connection: reads its credential, lets the prober speak to its server, judges what was found and stores it.
+//!
+//! The schedule, `test` and the proof of a new credential all come through here, so that they can never disagree.
+
+use std::sync::Arc;
+
+use crate::{
+    connection::{Connection, ConnectionId},
+    credential::Secret,
+    error::{Error, Noun, Result},
+    health::{Health, Observation},
+    history::Sample,
+    ports::{Checked, Clock, Credentials, Due, Listing, Prober, Results, Target},
+    tenant::TenantId,
+    timestamp::Timestamp,
+    verdict::{Finding, Reason, Step},
+};
+
+/// How often a result is judged again because another one was stored in between.
+const ATTEMPTS: u32 = 5;
+
+/// What one check found and what became of it.
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// The connection as it is known after the check.
+    pub listing: Listing,
+    /// What this check found; nothing when all is well.
+    pub reason: Option<Reason>,
+    pub at: Timestamp,
+    pub latency_ms: u64,
+    pub steps: Vec<Step>,
+}
+
+#[derive(Clone)]
+pub struct Checkup {
+    pub store: Arc<dyn Results>,
+    pub credentials: Arc<dyn Credentials>,
+    pub prober: Arc<dyn Prober>,
+    pub clock: Arc<dyn Clock>,
+}
+
+impl Checkup {
+    /// Checks a connection because somebody wants to know now.
+    pub async fn test(&self, tenant: TenantId, id: ConnectionId) -> Result<Report> {
+        let listing = self.store.connection(tenant, id).await?;
+        let finding = self.examine(&listing).await;
+        self.record(listing, finding, None)
+            .await?
+            .ok_or(Error::NotFound(Noun::Connection))
+    }
+
+    /// Checks a connection because it is due; nothing when that was answered already, or is not wanted any more.
+    pub async fn check_due(&self, due: &Due) -> Result<Option<Report>> {
+        let listing = match self.store.connection(due.tenant, due.connection).await {
+            Err(Error::NotFound(_)) => return Ok(None),
+            found => found?,
+        };
+        if listing.connection.schedule().is_none() || is_answered(&listing.health, Some(due.at)) {
+            return Ok(None);
+        }
+        let finding = self.examine(&listing).await;
+        self.record(listing, finding, Some(due.at)).await
+    }
+
+    /// Tries a secret against a connection's server without storing anything.
+    pub async fn try_secret(&self, connection: &Connection, secret: &Secret) -> Finding {
+        let target = Target {
+            url: &connection.server_url,
+            auth: &connection.auth,
+            secret: Some(secret),
+            era: None,
+        };
+        self.prober.check(target).await
+    }
+
+    /// Judges a finding and stores the result; nothing when the connection is gone, is something else by now, or
+    /// the moment of the schedule was answered by another check.
+    pub async fn record(
+        &self,
+        mut listing: Listing,
+        finding: Finding,
+        due: Option<Timestamp>,
+    ) -> Result<Option<Report>> {
+        let at = self.clock.now();
+        let epoch = listing.connection.epoch;
+        for _ in 0..ATTEMPTS {
+            let judged = judge(&listing, &finding, at, due);
+            let checked = Checked {
+                connection: &listing.connection,
+                before: &listing.health,
+                after: &judged.health,
+                contract: finding
+                    .outcome
+                    .as_ref()
+                    .ok()
+                    .filter(|_| judged.new_contract),
+                superseded: listing.contract.as_ref().map(|old| &old.digest),
+                sample: &judged.sample,
+            };
+            match self.store.store_result(&checked).await {
+                Ok(()) => return Ok(Some(judged.report(listing, finding))),
+                Err(Error::Stale) => {}
+                Err(error) => return Err(error),
+            }
+            listing = match self
+                .store
+                .connection(listing.connection.tenant, listing.connection.id)
+                .await
+            {
+                Err(Error::NotFound(_)) => return Ok(None),
+                found => found?,
+            };
+            if listing.connection.epoch != epoch || is_answered(&listing.health, due) {
+                return Ok(None);
+            }
+        }
+        Err(Error::Busy)
+    }
+
+    async fn examine(&self, listing: &Listing) -> Finding {
+        let Listing {
+            connection, health, ..
+        } = listing;
+        let secret = match self.secret_of(connection).await {
+            Ok(secret) => secret,
+            Err(reason) => return Finding::failed(reason, health.era),
+        };
+        let target = Target {
+            url: &connection.server_url,
+            auth: &connection.auth,
+            secret: secret.as_ref(),
+            era: health.era,
+        };
+        self.prober.check(target).await
+    }
+
+    /// The secret to send, if one is needed. It leaves the store only for the origin it was given for.
+    async fn secret_of(&self, connection: &Connection) -> Result<Option<Secret>, Reason> {
+        if !connection.auth.needs_credential() {
+            return Ok(None);
+        }
+        let credential = connection
+            .credential
+            .as_ref()
+            .filter(|credential| credential.origin == connection.server_url.origin())
+            .ok_or(Reason::CredentialMissing)?;
+        let read = self
+            .credentials
+            .read(connection.tenant, connection.id, credential.version)
+            .await;
+        match read {
+            Ok(Some(secret)) => Ok(Some(secret)),
+            Ok(None) => Err(Reason::CredentialMissing),
+            // That we cannot reach our own store says nothing about the tenant's server.
+            Err(_) => Err(Reason::InternalError),
+        }
+    }
+}
+
+/// A finding, judged against what was known.
+struct Judged {
+    health: Health,
+    sample: Sample,
+    reason: Option<Reason>,
+    new_contract: bool,
+}
+
+impl Judged {
+    fn report(self, listing: Listing, finding: Finding) -> Report {
+        let contract = match &finding.outcome {
+            Ok(contract) if self.new_contract => Some(contract.summary()),
+            _ => listing.contract,
+        };
+        Report {
+            listing: Listing {
+                health: self.health,
+                contract,
+                ..listing
+            },
+            reason: self.reason,
+            at: self.sample.at,
+            latency_ms: finding.latency_ms,
+            steps: finding.steps,
+        }
+    }
+}
+
+fn judge(listing: &Listing, finding: &Finding, at: Timestamp, due: Option<Timestamp>) -> Judged {
+    let known = listing.contract.as_ref();
+    let (reason, retry_after_seconds, new_contract) = match &finding.outcome {
+        Err(failure) => (Some(failure.reason), failure.retry_after_seconds, false),
+        Ok(contract) => {
+            let summary = contract.summary();
+            // Of something never seen working there is no contract that could have changed: what is stored then is from before an edit.
+            let changed = listing.health.last_succeeded_at.is_some()
+                && known.is_some_and(|known| known.digest != summary.digest);
+            (
+                changed.then_some(Reason::ContractChanged),
+                None,
+                known != Some(&summary),
+            )
+        }
+    };
+    let observed = Observation {
+        at,
+        reason,
+        retry_after_seconds,
+        latency_ms: finding.latency_ms,
+        era: finding.era,
+    };
+    let mut health = listing
+        .health
+        .after(&observed, listing.connection.check_interval.seconds());
+    health.answered = health.answered.max(due);
+    let sample = Sample::of(&observed, &health);
+    Judged {
+        health,
+        sample,
+        reason,
+        new_contract,
+    }
+}
+
+fn is_answered(health: &Health, due: Option<Timestamp>) -> bool {
+    due.is_some() && health.answered >= due
+}

@@ -1,0 +1,221 @@
+//! One tick of the schedule: takes what is due, checks it concurrently within the time there is, and leaves a note of
+//! what it could not finish.
+
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BinaryHeap, HashMap, VecDeque},
+    sync::Arc,
+};
+
+use futures::{
+    StreamExt as _, TryStreamExt as _,
+    stream::{self, FuturesUnordered},
+};
+
+use crate::{
+    checkup::{Checkup, Report},
+    connection::ConnectionId,
+    error::{Cause, Result},
+    health::Next,
+    ports::{Clock, Due, Schedule},
+    tenant::TenantId,
+    timestamp::Timestamp,
+    wheel::Slot,
+};
+
+/// A claim on a minute runs out after this long, so that the next tick can take over from one that died.
+const CLAIM_SECONDS: i64 = 55;
+/// Slots read at the same time.
+const SLOTS_AT_ONCE: usize = 16;
+
+/// What a tick did.
+#[derive(Debug, Default)]
+pub struct Tally {
+    /// Checks by what they found: `ok` or the reason's word.
+    pub verdicts: BTreeMap<&'static str, u32>,
+    /// Milliseconds each check took.
+    pub latencies_ms: Vec<u64>,
+    /// How late the latest check began, in milliseconds.
+    pub lag_ms: i64,
+    /// Due, but answered or unwanted by the time it was looked at.
+    pub pointless: u32,
+    /// Due, and left to the next tick.
+    pub postponed: u32,
+    /// Checks whose result could not be stored; the next tick does them again.
+    pub faults: Vec<Cause>,
+}
+
+pub struct Rounds {
+    pub schedule: Arc<dyn Schedule>,
+    pub checkup: Checkup,
+    pub clock: Arc<dyn Clock>,
+    /// Checks in flight at the same time.
+    pub concurrency: usize,
+}
+
+/// What is waiting to be checked: what is due now, and what is wanted at a later moment of this tick.
+#[derive(Default)]
+struct Queue {
+    due: VecDeque<Due>,
+    later: BinaryHeap<Reverse<(Timestamp, TenantId, ConnectionId)>>,
+    /// Begun, and failed for reasons of our own.
+    failed: Vec<Due>,
+}
+
+impl Rounds {
+    /// Does the tick of the current minute and of those before it that nobody did. Begins no check after `take_until`.
+    ///
+    /// A second tick of the same minute finds everything claimed and does nothing but what is wanted out of turn, and
+    /// a check that two ticks do is stored once.
+    pub async fn tick(&self, take_until: Timestamp) -> Result<Tally> {
+        let now = self.clock.now();
+        let minutes = self
+            .schedule
+            .claim(now.minute(), now, now.plus_seconds(CLAIM_SECONDS))
+            .await?;
+        let mut queue = Queue::default();
+        queue.extend(self.schedule.out_of_turn(take_until).await?, now);
+        queue.extend(self.due_in(&minutes).await?, now);
+
+        let mut tally = Tally::default();
+        self.work_off(&mut queue, take_until, &mut tally).await;
+
+        let rest: Vec<Due> = queue.due.into_iter().chain(queue.failed).collect();
+        tally.postponed = u32::try_from(rest.len()).unwrap_or(u32::MAX);
+        self.schedule.postpone(&rest).await?;
+        for minute in minutes {
+            self.schedule.finish(minute).await?;
+        }
+        Ok(tally)
+    }
+
+    /// What the wheel says is due in these minutes; a connection due in several of them counts for the latest.
+    async fn due_in(&self, minutes: &[i64]) -> Result<Vec<Due>> {
+        let slots = minutes.iter().flat_map(|minute| {
+            Slot::due_at(*minute).map(|slot| (Timestamp::from_minute(*minute), slot))
+        });
+        let read = stream::iter(slots)
+            .map(|(at, slot)| async move { Result::Ok((at, self.schedule.slot(slot, at).await?)) })
+            .buffer_unordered(SLOTS_AT_ONCE);
+        let due: HashMap<(TenantId, ConnectionId), Timestamp> = read
+            .try_fold(HashMap::new(), |mut due, (at, found)| async move {
+                for key in found {
+                    let latest = due.entry(key).or_insert(at);
+                    *latest = at.max(*latest);
+                }
+                Ok(due)
+            })
+            .await?;
+        Ok(due
+            .into_iter()
+            .map(|((tenant, connection), at)| Due {
+                tenant,
+                connection,
+                at,
+            })
+            .collect())
+    }
+
+    async fn work_off(&self, queue: &mut Queue, take_until: Timestamp, tally: &mut Tally) {
+        let mut in_flight = FuturesUnordered::new();
+        loop {
+            let now = self.clock.now();
+            queue.ripen(now);
+            while now < take_until
+                && in_flight.len() < self.concurrency
+                && let Some(due) = queue.due.pop_front()
+            {
+                tally.lag_ms = tally.lag_ms.max(now.millis_since(due.at));
+                in_flight.push(self.check(due));
+            }
+            let next = queue.next_moment().filter(|next| *next < take_until);
+            let ended = match (in_flight.is_empty(), next) {
+                (true, None) => return,
+                (true, Some(next)) => {
+                    self.clock.sleep_until(next).await;
+                    continue;
+                }
+                (false, None) => in_flight.next().await,
+                (false, Some(next)) => {
+                    let alarm = self.clock.sleep_until(next);
+                    futures::pin_mut!(alarm);
+                    match futures::future::select(in_flight.next(), alarm).await {
+                        futures::future::Either::Left((ended, _)) => ended,
+                        futures::future::Either::Right(_) => continue,
+                    }
+                }
+            };
+            if let Some((due, outcome)) = ended {
+                tally.note(&due, outcome, queue);
+            }
+        }
+    }
+
+    /// Checks what is due and takes it off the list of those wanted out of turn, unless it is wanted again.
+    async fn check(&self, due: Due) -> (Due, Result<Option<Report>>) {
+        let outcome = async {
+            let report = self.checkup.check_due(&due).await?;
+            self.schedule.drop_out_of_turn(&due).await?;
+            Ok(report)
+        };
+        let outcome = outcome.await;
+        (due, outcome)
+    }
+}
+
+impl Queue {
+    fn extend(&mut self, found: Vec<Due>, now: Timestamp) {
+        for due in found {
+            if due.at <= now {
+                self.due.push_back(due);
+            } else {
+                self.later
+                    .push(Reverse((due.at, due.tenant, due.connection)));
+            }
+        }
+    }
+
+    /// Moves what is wanted by now to what is due, ahead of everything else: a confirmation waits for nobody.
+    fn ripen(&mut self, now: Timestamp) {
+        while let Some(Reverse((at, tenant, connection))) = self.later.peek().copied()
+            && at <= now
+        {
+            self.later.pop();
+            self.due.push_front(Due {
+                tenant,
+                connection,
+                at,
+            });
+        }
+    }
+
+    fn next_moment(&self) -> Option<Timestamp> {
+        self.later.peek().map(|Reverse((at, ..))| *at)
+    }
+}
+
+impl Tally {
+    fn note(&mut self, due: &Due, outcome: Result<Option<Report>>, queue: &mut Queue) {
+        match outcome {
+            Ok(None) => self.pointless += 1,
+            Ok(Some(report)) => {
+                *self
+                    .verdicts
+                    .entry(report.reason.map_or("ok", |reason| reason.word()))
+                    .or_default() += 1;
+                self.latencies_ms.push(report.latency_ms);
+                if let Next::Confirm(at) = report.listing.health.next {
+                    queue.later.push(Reverse((at, due.tenant, due.connection)));
+                }
+            }
+            Err(error) => {
+                self.faults.push(error.into());
+                queue.failed.push(due.clone());
+            }
+        }
+    }
+
+    pub fn checks(&self) -> u32 {
+        self.verdicts.values().sum()
+    }
+}

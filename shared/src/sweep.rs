@@ -1,0 +1,52 @@
+//! Repairs what a crash left between table and secret store. Finds its work in the table, never by listing secrets.
+
+use crate::{
+    error::{Error, Result},
+    registry::Registry,
+};
+
+/// Work younger than this may still be somebody's; it is far longer than any request lives.
+const GRACE_SECONDS: i64 = 5 * 60;
+/// Rows repaired in one sweep; the next one continues.
+const BATCH: usize = 100;
+
+/// What a sweep did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Swept {
+    pub repaired: u32,
+    /// Rows that could not be repaired this time, and will be tried again.
+    pub failed: u32,
+    /// How long ago the oldest unfinished work began, in seconds.
+    pub oldest_seconds: i64,
+}
+
+pub struct Sweeper {
+    pub registry: Registry,
+}
+
+impl Sweeper {
+    pub async fn sweep(&self) -> Result<Swept> {
+        let now = self.registry.clock.now();
+        let cutoff = now.plus_seconds(-GRACE_SECONDS);
+        let mut swept = Swept::default();
+        for (tenant, id) in self.registry.store.unfinished(cutoff, BATCH).await? {
+            // The index lags behind; the row knows.
+            let Some(row) = self.registry.store.row(tenant, id).await? else {
+                continue;
+            };
+            let Some(unfinished) = row.unfinished.as_ref().filter(|work| work.since <= cutoff)
+            else {
+                continue;
+            };
+            swept.oldest_seconds = swept
+                .oldest_seconds
+                .max(now.millis_since(unfinished.since) / 1000);
+            match self.registry.settle(&row).await {
+                // Stale: its owner or another sweep finished it just now.
+                Ok(()) | Err(Error::Stale) => swept.repaired += 1,
+                Err(_) => swept.failed += 1,
+            }
+        }
+        Ok(swept)
+    }
+}
