@@ -1,2 +1,4 @@
+pub mod ambient;
 pub mod secrets_manager;
 pub mod server;
+pub mod template;

@@ -23,11 +23,11 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value as Json, json};
 use tokio::net::TcpListener;
-use uuid::Uuid;
 
 pub use self::failure::Failure;
 use self::vault::Vault;
 pub use self::wire::{Tag, Time};
+use crate::ambient;
 use crate::server::{self, BodyError, Request, Response};
 
 const CONTENT_TYPE: &str = "application/x-amz-json-1.1";
@@ -67,7 +67,7 @@ pub struct StoredVersion {
 impl SecretsManager {
     /// Opens the state in `file`, which need not exist yet; without a file everything is in memory.
     pub fn open(file: Option<PathBuf>) -> io::Result<Self> {
-        Self::with_clock(file, SystemTime::now)
+        Self::with_clock(file, ambient::now)
     }
 
     /// The same, under a clock that a test moves.
@@ -164,7 +164,7 @@ impl SecretsManager {
             ),
         };
         let mut response = server::answer(status, CONTENT_TYPE, body.to_string());
-        if let Ok(id) = HeaderValue::from_str(&Uuid::new_v4().to_string()) {
+        if let Ok(id) = HeaderValue::from_str(&ambient::id().to_string()) {
             response.headers_mut().insert("x-amzn-requestid", id);
         }
         response

@@ -1,9 +1,8 @@
 //! Randomness for ARNs and passwords, drawn from version 4 UUIDs.
 
-use uuid::Uuid;
-
 use super::failure::Failure;
 use super::wire::{GetRandomPassword, RandomPassword};
+use crate::ambient;
 
 const LOWER: &str = "abcdefghijklmnopqrstuvwxyz";
 const UPPER: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
@@ -70,7 +69,7 @@ pub fn password(asked: &GetRandomPassword) -> Result<RandomPassword, Failure> {
 
 /// A random number below `bound`; the bias of the remainder is far below anything a local emulator could show.
 fn below(bound: usize) -> usize {
-    let (high, _) = Uuid::new_v4().as_u64_pair();
+    let (high, _) = ambient::id().as_u64_pair();
     // The lowest 16 bits hold the UUID's version, so they are not random.
     usize::try_from(high >> 16).unwrap_or_default() % bound
 }

@@ -203,7 +203,7 @@ fn requests_that_no_sdk_sends_are_refused_by_name() {
 fn the_file_survives_a_restart_and_is_private() {
     use std::os::unix::fs::PermissionsExt;
 
-    let folder = std::env::temp_dir().join(Uuid::new_v4().to_string());
+    let folder = std::env::temp_dir().join(ambient::id().to_string());
     fs::create_dir(&folder).unwrap();
     let file = folder.join("secrets.json");
     let first = SecretsManager::open(Some(file.clone())).unwrap();
