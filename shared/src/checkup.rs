@@ -8,12 +8,12 @@ use crate::{
     connection::{Connection, ConnectionId},
     credential::Secret,
     error::{Error, Noun, Result},
-    health::{Health, Observation},
+    health::{Health, Observation, Status},
     history::Sample,
     ports::{Checked, Clock, Credentials, Due, Listing, Prober, Results, Target},
     tenant::TenantId,
     timestamp::Timestamp,
-    verdict::{Finding, Reason, Step},
+    verdict::{Class, Finding, Reason, Step},
 };
 
 /// How often a result is judged again because another one was stored in between.
@@ -29,6 +29,17 @@ pub struct Report {
     pub at: Timestamp,
     pub latency_ms: u64,
     pub steps: Vec<Step>,
+}
+
+impl Report {
+    /// What this one check says of the connection. The status the connection is given follows it, with damping.
+    pub fn verdict(&self) -> Status {
+        match self.reason.map(Reason::class) {
+            None | Some(Class::Remark) => Status::Active,
+            Some(Class::Outage | Class::Refusal) => Status::Error,
+            Some(Class::Postponed | Class::Ours) => self.listing.health.status,
+        }
+    }
 }
 
 #[derive(Clone)]

@@ -209,6 +209,14 @@ impl Auth {
     pub const fn needs_credential(&self) -> bool {
         !matches!(self, Self::None)
     }
+
+    /// The header that carries an API key.
+    pub fn header_name(&self) -> Option<&str> {
+        match self {
+            Self::ApiKey { header } => Some(header.as_str()),
+            Self::None | Self::Bearer => None,
+        }
+    }
 }
 
 /// Seconds between two checks, 60 to 3600. The wheel turns in minutes, so a part of a minute counts as a whole one.

@@ -77,6 +77,28 @@ impl Error {
     pub fn internal(cause: impl Into<Cause>) -> Self {
         Self::Internal(cause.into())
     }
+
+    /// The stable word for programs: in answers, in logs, in metrics.
+    pub const fn word(&self) -> &'static str {
+        match self {
+            Self::Invalid(_) => "invalid_request",
+            Self::Unauthenticated => "unauthenticated",
+            Self::Forbidden(_) => "forbidden",
+            Self::NotFound(_) => "not_found",
+            Self::Taken(_) => "name_taken",
+            Self::CredentialRequired => "credential_required",
+            Self::NoCredential => "no_credential",
+            Self::Stale => "version_mismatch",
+            Self::Busy => "busy",
+            Self::KeyReused => "idempotency_key_reused",
+            Self::NotProven(_) => "credential_not_proven",
+            Self::TooLarge => "body_too_large",
+            Self::UnsupportedMediaType => "unsupported_media_type",
+            Self::Throttled { .. } => "too_many_requests",
+            Self::Unavailable(_) => "unavailable",
+            Self::Internal(_) => "internal_error",
+        }
+    }
 }
 
 /// The things that can be missing or taken.

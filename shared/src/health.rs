@@ -5,6 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    text::Unfit,
     timestamp::Timestamp,
     verdict::{Class, Era, Reason},
 };
@@ -40,6 +41,15 @@ impl Status {
             Self::Active => "active",
             Self::Error => "error",
         }
+    }
+}
+
+impl TryFrom<String> for Status {
+    type Error = Unfit;
+
+    fn try_from(text: String) -> Result<Self, Unfit> {
+        let all = [Self::Unknown, Self::Active, Self::Error];
+        all.into_iter().find(|status| status.word() == text).ok_or(Unfit("must be active, error or unknown"))
     }
 }
 

@@ -3,7 +3,11 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    health::{Health, Observation, Status},
+    connection::ConnectionId,
+    error::Result,
+    health::{Health, Observation, Status, Uptime},
+    ports::Connections,
+    tenant::TenantId,
     timestamp::Timestamp,
     verdict::Reason,
 };
@@ -20,6 +24,7 @@ pub struct Sample {
     pub at: Timestamp,
     /// The status after this check.
     pub status: Status,
+    #[serde(rename = "statusReason")]
     pub reason: Option<Reason>,
     pub latency_ms: u64,
 }
@@ -44,7 +49,53 @@ pub struct Incident {
     /// The check that ended it; absent while it lasts.
     pub ended_at: Option<Timestamp>,
     /// What was found when it became an incident.
+    #[serde(rename = "statusReason")]
     pub reason: Option<Reason>,
+}
+
+/// Incidents shown at once.
+const INCIDENTS: usize = 20;
+const DAY_SECONDS: i64 = 24 * 60 * 60;
+/// More checks than one a minute there cannot be, but for confirmations.
+const CHECKS_A_DAY: usize = 2 * 24 * 60;
+
+/// How available and how fast a connection was.
+#[derive(Clone, Debug)]
+pub struct History {
+    pub uptime: Uptime,
+    /// Of the last 24 hours.
+    pub latency_ms: Percentiles,
+    /// One page of checks, newest first.
+    pub checks: Vec<Sample>,
+    pub incidents: Vec<Incident>,
+    /// The next page lies before this moment.
+    pub next: Option<Timestamp>,
+}
+
+/// The history of a connection, with at most `limit` checks before `before`.
+pub async fn read(
+    connections: &impl Connections,
+    tenant: TenantId,
+    id: ConnectionId,
+    before: Option<Timestamp>,
+    limit: usize,
+    now: Timestamp,
+) -> Result<History> {
+    let listing = connections.connection(tenant, id).await?;
+    // What is being stored at this moment may bear a later time than ours.
+    let end = now.plus_seconds(DAY_SECONDS);
+    let since = now.plus_seconds(-KEPT_DAYS * DAY_SECONDS);
+    let mut checks = connections.samples(tenant, id, since, before.unwrap_or(end), limit + 1).await?;
+    let more = checks.len() > limit;
+    checks.truncate(limit);
+    let last_day = connections.samples(tenant, id, now.plus_seconds(-DAY_SECONDS), end, CHECKS_A_DAY).await?;
+    Ok(History {
+        uptime: listing.health.uptime(now),
+        latency_ms: percentiles(&last_day),
+        next: checks.last().filter(|_| more).map(|last| last.at),
+        checks,
+        incidents: connections.incidents(tenant, id, INCIDENTS).await?,
+    })
 }
 
 /// The incident that begins or ends with the step from `before` to `after`, as it is to be stored.

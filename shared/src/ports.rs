@@ -11,7 +11,7 @@ use crate::{
     error::Result,
     health::{Health, Next},
     history::{Incident, Sample},
-    tenant::TenantId,
+    tenant::{NewTenant, TenantId},
     timestamp::Timestamp,
     verdict::{Era, Finding},
     wheel::Slot,
@@ -182,6 +182,13 @@ pub trait Schedule: Send + Sync {
 #[async_trait]
 pub trait Keys: Send + Sync {
     async fn key(&self, tenant: TenantId, id: KeyId) -> Result<Option<KeyRecord>>;
+}
+
+/// Tenants.
+#[async_trait]
+pub trait Tenants: Send + Sync {
+    /// Stores a tenant, its default workspace and its keys in one transaction.
+    async fn found(&self, new: &NewTenant) -> Result<()>;
 }
 
 /// Credentials. A secret is named by the ids of its tenant and its connection, so no method needs a name. All methods may be repeated.

@@ -1,8 +1,9 @@
 //! A moment, in milliseconds since the Unix epoch, written as `2026-03-25T12:00:00.000Z`.
 
-use std::fmt;
+use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use crate::text::Unfit;
 use time::{OffsetDateTime, UtcOffset, format_description::well_known::Rfc3339};
 
 /// A moment with millisecond precision. The domain never asks for the current one: it is handed in.
@@ -80,6 +81,14 @@ impl fmt::Display for Timestamp {
     }
 }
 
+impl FromStr for Timestamp {
+    type Err = Unfit;
+
+    fn from_str(text: &str) -> Result<Self, Unfit> {
+        Self::parse(text).ok_or(Unfit("must be a date and time like 2026-03-25T12:00:00.000Z"))
+    }
+}
+
 impl Serialize for Timestamp {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
@@ -89,9 +98,7 @@ impl Serialize for Timestamp {
 impl<'de> Deserialize<'de> for Timestamp {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        Self::parse(&text).ok_or_else(|| {
-            de::Error::custom("must be a date and time like 2026-03-25T12:00:00.000Z")
-        })
+        text.parse().map_err(de::Error::custom)
     }
 }
 
