@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-
 use crate::{
     caller::{ApiKey, KeyHash, KeyId, KeyKind, KeyRecord, Scope},
     error::Result,
@@ -72,13 +71,33 @@ impl Founder {
         let user = UserId::new(self.ids.sortable(now));
         let keys = kinds
             .iter()
-            .map(|kind| Ok((*kind, ApiKey::new(tenant, KeyId::new(self.ids.random()), self.ids.secret()?))))
+            .map(|kind| {
+                Ok((
+                    *kind,
+                    ApiKey::new(tenant, KeyId::new(self.ids.random()), self.ids.secret()?),
+                ))
+            })
             .collect::<Result<Vec<_>>>()?;
-        let records = keys.iter().map(|(kind, key)| self.record(*kind, key, workspace, user, now)).collect();
-        self.store.found(&NewTenant { tenant, name, workspace, keys: records, created_at: now }).await?;
-        Ok(Founded { tenant, workspace, user, keys })
+        let records = keys
+            .iter()
+            .map(|(kind, key)| self.record(*kind, key, workspace, user, now))
+            .collect();
+        self.store
+            .found(&NewTenant {
+                tenant,
+                name,
+                workspace,
+                keys: records,
+                created_at: now,
+            })
+            .await?;
+        Ok(Founded {
+            tenant,
+            workspace,
+            user,
+            keys,
+        })
     }
-
 
     fn record(
         &self,
@@ -99,7 +118,10 @@ impl Founder {
             kind,
             workspace: (kind != KeyKind::OrganisationService).then_some(workspace),
             user: (kind == KeyKind::WorkspaceUser).then_some(user),
-            scopes: scopes.iter().filter_map(|scope| Scope::try_from((*scope).to_owned()).ok()).collect(),
+            scopes: scopes
+                .iter()
+                .filter_map(|scope| Scope::try_from((*scope).to_owned()).ok())
+                .collect(),
             expires_at: None,
             created_at: now,
         }
@@ -114,7 +136,11 @@ mod tests {
     #[test]
     fn the_first_key_may_do_everything_there_is() {
         for right in Right::ALL {
-            assert!(ORGANISATION_SCOPES.contains(&right.scope()), "{}", right.scope());
+            assert!(
+                ORGANISATION_SCOPES.contains(&right.scope()),
+                "{}",
+                right.scope()
+            );
         }
         for scope in ORGANISATION_SCOPES.iter().chain(WORKSPACE_SCOPES) {
             assert!(Scope::try_from((*scope).to_owned()).is_ok(), "{scope}");

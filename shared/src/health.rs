@@ -49,7 +49,9 @@ impl TryFrom<String> for Status {
 
     fn try_from(text: String) -> Result<Self, Unfit> {
         let all = [Self::Unknown, Self::Active, Self::Error];
-        all.into_iter().find(|status| status.word() == text).ok_or(Unfit("must be active, error or unknown"))
+        all.into_iter()
+            .find(|status| status.word() == text)
+            .ok_or(Unfit("must be active, error or unknown"))
     }
 }
 

@@ -85,10 +85,20 @@ pub async fn read(
     // What is being stored at this moment may bear a later time than ours.
     let end = now.plus_seconds(DAY_SECONDS);
     let since = now.plus_seconds(-KEPT_DAYS * DAY_SECONDS);
-    let mut checks = connections.samples(tenant, id, since, before.unwrap_or(end), limit + 1).await?;
+    let mut checks = connections
+        .samples(tenant, id, since, before.unwrap_or(end), limit + 1)
+        .await?;
     let more = checks.len() > limit;
     checks.truncate(limit);
-    let last_day = connections.samples(tenant, id, now.plus_seconds(-DAY_SECONDS), end, CHECKS_A_DAY).await?;
+    let last_day = connections
+        .samples(
+            tenant,
+            id,
+            now.plus_seconds(-DAY_SECONDS),
+            end,
+            CHECKS_A_DAY,
+        )
+        .await?;
     Ok(History {
         uptime: listing.health.uptime(now),
         latency_ms: percentiles(&last_day),

@@ -21,14 +21,21 @@ pub struct Filter {
 
 impl Filter {
     pub fn matches(&self, listing: &Listing) -> bool {
-        self.status.is_none_or(|status| listing.health.status == status)
-            && self.search.as_ref().is_none_or(|part| listing.connection.name.contains(part))
+        self.status
+            .is_none_or(|status| listing.health.status == status)
+            && self
+                .search
+                .as_ref()
+                .is_none_or(|part| listing.connection.name.contains(part))
     }
 
     /// Names the listing that this filter makes, for what is bound to it.
     pub fn name(&self) -> String {
         let status = self.status.map_or("", Status::word);
-        format!("connections {status} {}", self.search.as_deref().unwrap_or_default())
+        format!(
+            "connections {status} {}",
+            self.search.as_deref().unwrap_or_default()
+        )
     }
 }
 
@@ -42,12 +49,21 @@ pub async fn find(
 ) -> Result<Page<Listing, ConnectionId>> {
     let mut found = Vec::new();
     for _ in 0..MAX_READS {
-        let page = connections.connections(tenant, after, limit - found.len()).await?;
-        found.extend(page.items.into_iter().filter(|listing| filter.matches(listing)));
+        let page = connections
+            .connections(tenant, after, limit - found.len())
+            .await?;
+        found.extend(
+            page.items
+                .into_iter()
+                .filter(|listing| filter.matches(listing)),
+        );
         after = page.next;
         if after.is_none() || found.len() == limit || *filter == Filter::default() {
             break;
         }
     }
-    Ok(Page { items: found, next: after })
+    Ok(Page {
+        items: found,
+        next: after,
+    })
 }

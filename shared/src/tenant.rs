@@ -40,7 +40,9 @@ impl TryFrom<String> for TenantName {
     fn try_from(text: String) -> Result<Self, Unfit> {
         let characters = text.chars().count();
         if text.trim().is_empty() || characters > 255 || text.chars().any(char::is_control) {
-            return Err(Unfit("must be 1 to 255 characters, without control characters"));
+            return Err(Unfit(
+                "must be 1 to 255 characters, without control characters",
+            ));
         }
         Ok(Self(text))
     }

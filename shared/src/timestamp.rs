@@ -2,8 +2,8 @@
 
 use std::{fmt, str::FromStr};
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use crate::text::Unfit;
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use time::{OffsetDateTime, UtcOffset, format_description::well_known::Rfc3339};
 
 /// A moment with millisecond precision. The domain never asks for the current one: it is handed in.
@@ -85,7 +85,9 @@ impl FromStr for Timestamp {
     type Err = Unfit;
 
     fn from_str(text: &str) -> Result<Self, Unfit> {
-        Self::parse(text).ok_or(Unfit("must be a date and time like 2026-03-25T12:00:00.000Z"))
+        Self::parse(text).ok_or(Unfit(
+            "must be a date and time like 2026-03-25T12:00:00.000Z",
+        ))
     }
 }
 
