@@ -34,7 +34,11 @@ use aws_smithy_runtime_api::{
     },
 };
 use aws_smithy_types::body::SdkBody;
-use http::{HeaderValue, Request, Response, Uri, header::HOST, uri::PathAndQuery};
+use http::{
+    HeaderValue, Request, Response, Uri,
+    header::{HOST, USER_AGENT},
+    uri::PathAndQuery,
+};
 use http_body_util::BodyExt;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
@@ -52,6 +56,9 @@ use tokio_rustls::TlsConnector;
 
 /// How many unused connections are kept. A function has few requests in flight at once; more would only hold memory.
 const KEPT: usize = 8;
+
+/// Who asks, as CloudTrail shows it.
+const CLIENT: &str = concat!("mcp-steward/", env!("CARGO_PKG_VERSION"));
 
 /// Opens, keeps and reuses connections. Clones share them.
 #[derive(Clone)]
@@ -162,6 +169,9 @@ fn address(request: &mut Request<SdkBody>, origin: &Origin) -> Result<(), Connec
             .map_err(|error| ConnectorError::user(error.into()))?;
         request.headers_mut().insert(HOST, host);
     }
+    request
+        .headers_mut()
+        .insert(USER_AGENT, HeaderValue::from_static(CLIENT));
     let path = request.uri().path_and_query().cloned();
     *request.uri_mut() = Uri::from(path.unwrap_or_else(|| PathAndQuery::from_static("/")));
     Ok(())

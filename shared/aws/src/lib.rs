@@ -2,3 +2,9 @@
 
 pub mod client;
 mod connector;
+mod failure;
+mod signer;
+mod items;
+pub mod keys;
+pub mod secrets;
+pub mod store;
