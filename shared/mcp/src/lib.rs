@@ -1,0 +1,25 @@
+//! How it is checked: a small MCP client that trusts nothing it reads, over a connector that dials nothing it has not checked.
+//!
+//! Read in this order: [`prober`] is one check from the first step to the finding; `client` is the conversation, and
+//! `client::era` the rule that decides which generation of MCP a server speaks; `channel`, `body` and `rpc` are one request and what
+//! may come back for it; `guard`, `resolve` and `dial` are how a connection comes to be.
+//!
+//! Nothing here writes a log. What a peer says leaves this crate only as a contract's texts; a failure is a word of a closed list.
+
+mod body;
+mod channel;
+mod client;
+mod dial;
+pub mod guard;
+mod limits;
+pub mod prober;
+mod redact;
+pub mod resolve;
+mod retry_after;
+mod rpc;
+mod sse;
+mod tls;
+mod transcript;
+
+pub use limits::Limits;
+pub use prober::{McpProber, ProberSettings};

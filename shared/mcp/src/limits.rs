@@ -1,0 +1,47 @@
+//! What one check may cost us: time, bytes and items. All of them bound what a hostile server can make us spend.
+
+use std::time::Duration;
+
+/// The limits of a check. The defaults are the product's; tests shorten the times.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// From the first step to the finding. Nothing runs longer.
+    pub total: Duration,
+    /// Looking a name up.
+    pub resolve: Duration,
+    /// Connecting, including the TLS handshake.
+    pub connect: Duration,
+    /// Ending a session. Time is kept free for it as soon as a server opens one.
+    pub end_session: Duration,
+    /// Waiting for the first event of the deprecated HTTP+SSE transport.
+    pub old_transport: Duration,
+    /// How long a stream may stay open after the answer before its connection is given up rather than used again.
+    pub linger: Duration,
+    pub header_bytes: usize,
+    pub response_bytes: usize,
+    /// All bodies of a check together.
+    pub check_bytes: usize,
+    pub pages: usize,
+    pub tools: usize,
+    /// JSON values kept in the tools of a check. A value costs many times the byte or two that it takes on the wire.
+    pub values: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            total: Duration::from_secs(10),
+            resolve: Duration::from_secs(3),
+            connect: Duration::from_secs(3),
+            end_session: Duration::from_secs(2),
+            old_transport: Duration::from_secs(2),
+            linger: Duration::from_millis(100),
+            header_bytes: 32 * 1024,
+            response_bytes: 1024 * 1024,
+            check_bytes: 4 * 1024 * 1024,
+            pages: 20,
+            tools: 1000,
+            values: 200_000,
+        }
+    }
+}

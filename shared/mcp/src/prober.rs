@@ -1,0 +1,160 @@
+//! One check, from the first step to the finding, within one deadline.
+
+use std::sync::{Arc, OnceLock};
+
+use async_trait::async_trait;
+use http::{HeaderName, HeaderValue, header::AUTHORIZATION};
+use rustls::pki_types::CertificateDer;
+use shared::{
+    connection::Auth,
+    contract::Contract,
+    credential::Secret,
+    ports::{Prober, Target},
+    verdict::{Era, Failure, Finding, Reason},
+};
+use tokio::time::{Instant, timeout_at};
+use tokio_rustls::TlsConnector;
+use url::Position;
+use zeroize::Zeroizing;
+
+use crate::{
+    channel::{self, Channel, Place},
+    client::Client,
+    guard::Guard,
+    limits::Limits,
+    redact,
+    resolve::{PlatformResolver, Resolve},
+    tls,
+    transcript::Transcript,
+};
+
+/// How checks are made.
+#[derive(Clone, Debug, Default)]
+pub struct ProberSettings {
+    /// Lets checks reach plain http and private addresses. See [`Guard::development`].
+    pub development: bool,
+    /// Authorities to trust besides the public ones.
+    pub extra_roots: Vec<CertificateDer<'static>>,
+    pub limits: Limits,
+}
+
+/// Speaks MCP to tenants' servers. Costs nothing until the first check over TLS.
+pub struct McpProber {
+    settings: ProberSettings,
+    resolver: Arc<dyn Resolve>,
+    tls: OnceLock<Result<TlsConnector, Reason>>,
+}
+
+impl McpProber {
+    pub fn new(settings: ProberSettings) -> Self {
+        Self::with_resolver(settings, Arc::new(PlatformResolver))
+    }
+
+    /// The same with other answers to names.
+    pub fn with_resolver(settings: ProberSettings, resolver: Arc<dyn Resolve>) -> Self {
+        Self {
+            settings,
+            resolver,
+            tls: OnceLock::new(),
+        }
+    }
+
+    fn tls(&self) -> Result<&TlsConnector, Reason> {
+        self.tls
+            .get_or_init(|| tls::connector(&self.settings.extra_roots))
+            .as_ref()
+            .map_err(|reason| *reason)
+    }
+
+    /// Everything about the target that is known before anything is done.
+    fn place<'a>(&'a self, guard: Guard, target: &Target<'a>) -> Result<Place<'a>, Reason> {
+        let url = target.url.url();
+        let credential = credential(target.auth, target.secret)?;
+        guard.admit_url(url).map_err(|_| Reason::AddressBlocked)?;
+        let host = channel::host_header(url).ok_or(Reason::InternalError)?;
+        let mut headers = channel::common_headers(host);
+        let has_credential = credential.is_some();
+        headers.extend(credential);
+        Ok(Place {
+            host: url.host().ok_or(Reason::InternalError)?,
+            port: url.port_or_known_default().ok_or(Reason::InternalError)?,
+            tls: target.url.is_https().then(|| self.tls()).transpose()?,
+            path: &url[Position::BeforePath..Position::AfterQuery],
+            headers,
+            credential: has_credential,
+        })
+    }
+
+    /// Runs a check. `era` is kept up to date, so that it is known even where the deadline cuts the check short.
+    async fn run(
+        &self,
+        target: &Target<'_>,
+        deadline: Instant,
+        era: &mut Option<Era>,
+        transcript: &mut Transcript,
+    ) -> Result<Contract, Failure> {
+        let limits = &self.settings.limits;
+        let guard = Guard {
+            development: self.settings.development,
+        };
+        let place = self.place(guard, target)?;
+        let resolver = &*self.resolver;
+        let channel = Channel::open(place, guard, resolver, limits, deadline, transcript).await?;
+        let mut client = Client::new(channel, limits, deadline, target.era);
+        let outcome = client.learn(transcript).await;
+        *era = client.era();
+        transcript.close(outcome.as_ref().err().map(|failure| failure.reason));
+        client.end_session(transcript).await;
+        outcome
+    }
+}
+
+#[async_trait]
+impl Prober for McpProber {
+    async fn check(&self, target: Target<'_>) -> Finding {
+        let mut transcript = Transcript::begin();
+        let mut era = target.era;
+        let deadline = Instant::now() + self.settings.limits.total;
+        // Every wait inside has its own end; this one is for the wait that somebody forgets.
+        let run = self.run(&target, deadline, &mut era, &mut transcript);
+        let mut outcome = timeout_at(deadline, run)
+            .await
+            .unwrap_or(Err(Reason::ResponseTimeout.into()));
+        transcript.close(outcome.as_ref().err().map(|failure| failure.reason));
+        if let (Ok(contract), Some(secret)) = (&mut outcome, target.secret) {
+            redact::contract(contract, secret);
+        }
+        let (latency_ms, steps) = transcript.finish();
+        Finding {
+            outcome,
+            era,
+            latency_ms,
+            steps,
+        }
+    }
+}
+
+/// The header that carries the credential, marked so that nothing prints it.
+fn credential(
+    auth: &Auth,
+    secret: Option<&Secret>,
+) -> Result<Option<(HeaderName, HeaderValue)>, Reason> {
+    if !auth.needs_credential() {
+        return Ok(None);
+    }
+    let secret = secret.ok_or(Reason::CredentialMissing)?;
+    let (name, value) = match auth {
+        Auth::None => return Ok(None),
+        Auth::Bearer => {
+            let value = Zeroizing::new(format!("Bearer {}", secret.expose()));
+            (AUTHORIZATION, HeaderValue::from_str(&value))
+        }
+        Auth::ApiKey { header } => {
+            let name = HeaderName::try_from(header.as_str()).map_err(|_| Reason::InternalError)?;
+            (name, HeaderValue::from_str(secret.expose()))
+        }
+    };
+    let mut value = value.map_err(|_| Reason::InternalError)?;
+    value.set_sensitive(true);
+    Ok(Some((name, value)))
+}
