@@ -3,8 +3,9 @@
 pub mod client;
 mod connector;
 mod failure;
-mod signer;
 mod items;
 pub mod keys;
+mod retry;
 pub mod secrets;
+mod signer;
 pub mod store;

@@ -1,0 +1,419 @@
+//! Every key and every index of the table, and no other file spells one.
+//!
+//! | item             | PK                           | SK                                   | what it is                                  |
+//! | ---------------- | ---------------------------- | ------------------------------------ | ------------------------------------------- |
+//! | connection       | `TENANT#{tenant}`            | `CONNECTION#{id}`                    | the configuration                           |
+//! | contract summary | `TENANT#{tenant}`            | `CONNECTION#{id}#CONTRACT`           | what its server offers, without the tools   |
+//! | health           | `TENANT#{tenant}`            | `CONNECTION#{id}#HEALTH`             | changes with each check                     |
+//! | tools            | `TENANT#{tenant}`            | `TOOLS#{id}#{digest}#{chunk}`        | the tools of one contract, cut in chunks    |
+//! | name guard       | `TENANT#{tenant}`            | `NAME#{hash of the name}`            | makes the name unique                       |
+//! | idempotency      | `TENANT#{tenant}`            | `IDEMPOTENCY#{hash of the key}`      | makes a repeated request recognisable       |
+//! | API key          | `TENANT#{tenant}`            | `KEY#{key id}`                       | who may call                                |
+//! | tenant           | `TENANT#{tenant}`            | `TENANT`                             | the tenant itself                           |
+//! | workspace        | `TENANT#{tenant}`            | `WORKSPACE#{workspace}`              | a part of the tenant                        |
+//! | samples          | `TENANT#{tenant}#HISTORY#{id}` | `HOUR#{hour}`                      | the checks of one hour                      |
+//! | incident         | `TENANT#{tenant}#HISTORY#{id}` | `INCIDENT#{started at}`            | a time in which it did not work             |
+//! | wheel slot       | `WHEEL#{period}#{slot}`      | `{tenant}#{id}`                      | is checked in this slot's turn              |
+//! | out of turn      | `WHEEL#OUT_OF_TURN`          | `{tenant}#{id}`                      | is to be checked at a moment of its own     |
+//! | tick             | `WHEEL#TICKS`                | `{minute}`                           | a minute that somebody works off            |
+//!
+//! Every partition is one tenant's, except the wheel's: that is the schedule's, which serves all tenants and hands out nothing but ids.
+//!
+//! The one index is `unfinished` (`unfinishedShard`, `unfinishedSince`). Connections are in it while they have unfinished work, and only
+//! the sweeper reads it.
+//!
+//! A name is hashed because 255 characters can be 1,020 bytes, and a sort key with its prefix has room for 1,024.
+
+use sha2::{Digest as _, Sha256};
+use shared::{
+    caller::KeyId,
+    connection::{ConnectionId, ConnectionName},
+    contract::ContractDigest,
+    tenant::{TenantId, WorkspaceId},
+    timestamp::Timestamp,
+    wheel::Slot,
+};
+
+pub const PK: &str = "PK";
+pub const SK: &str = "SK";
+/// DynamoDB removes an item some time after this moment, in seconds. Nothing relies on when.
+pub const EXPIRES_AT: &str = "expiresAt";
+
+pub const UNFINISHED: &str = "unfinished";
+pub const UNFINISHED_SHARD: &str = "unfinishedShard";
+pub const UNFINISHED_SINCE: &str = "unfinishedSince";
+/// One shard is enough: it takes a thousand writes a second, and Secrets Manager takes fifty new secrets.
+pub const THE_SHARD: &str = "0";
+
+/// Names one item.
+#[derive(Clone, Copy, Debug)]
+pub enum Key<'a> {
+    Connection(TenantId, ConnectionId),
+    Contract(TenantId, ConnectionId),
+    Health(TenantId, ConnectionId),
+    Tools(TenantId, ConnectionId, &'a ContractDigest, usize),
+    Name(TenantId, &'a ConnectionName),
+    Idempotency(TenantId, &'a str),
+    ApiKey(TenantId, KeyId),
+    Tenant(TenantId),
+    Workspace(TenantId, WorkspaceId),
+    /// The number of the hour since the epoch.
+    Samples(TenantId, ConnectionId, i64),
+    Incident(TenantId, ConnectionId, Timestamp),
+    Wheel(Slot, TenantId, ConnectionId),
+    OutOfTurn(TenantId, ConnectionId),
+    /// The number of the minute since the epoch.
+    Tick(i64),
+}
+
+impl Key<'_> {
+    pub fn pk(&self) -> String {
+        match self {
+            Self::Connection(tenant, _)
+            | Self::Contract(tenant, _)
+            | Self::Health(tenant, _)
+            | Self::Tools(tenant, ..)
+            | Self::Name(tenant, _)
+            | Self::Idempotency(tenant, _)
+            | Self::ApiKey(tenant, _)
+            | Self::Tenant(tenant)
+            | Self::Workspace(tenant, _) => of_tenant(*tenant),
+            Self::Samples(tenant, id, _) | Self::Incident(tenant, id, _) => history(*tenant, *id),
+            Self::Wheel(slot, ..) => wheel(*slot),
+            Self::OutOfTurn(..) => OUT_OF_TURN.to_owned(),
+            Self::Tick(_) => TICKS.to_owned(),
+        }
+    }
+
+    pub fn sk(&self) -> String {
+        match self {
+            Self::Connection(_, id) => format!("CONNECTION#{id}"),
+            Self::Contract(_, id) => format!("CONNECTION#{id}{CONTRACT}"),
+            Self::Health(_, id) => format!("CONNECTION#{id}{HEALTH}"),
+            Self::Tools(_, id, digest, chunk) => format!("TOOLS#{id}#{digest}#{chunk:03}"),
+            Self::Name(_, name) => format!("NAME#{}", hash(name.as_str())),
+            Self::Idempotency(_, key) => format!("IDEMPOTENCY#{key}"),
+            Self::ApiKey(_, id) => format!("KEY#{id}"),
+            Self::Tenant(_) => "TENANT".to_owned(),
+            Self::Workspace(_, id) => format!("WORKSPACE#{id}"),
+            Self::Samples(_, _, hour) => format!("HOUR#{hour:08}"),
+            Self::Incident(_, _, started_at) => format!("INCIDENT#{started_at}"),
+            Self::Wheel(_, tenant, id) | Self::OutOfTurn(tenant, id) => format!("{tenant}#{id}"),
+            Self::Tick(minute) => tick(*minute),
+        }
+    }
+}
+
+/// Names the items of one partition that one Query reads, in the order of their keys.
+#[derive(Clone, Copy, Debug)]
+pub enum Range<'a> {
+    /// A connection with its contract summary and its health.
+    Connection(TenantId, ConnectionId),
+    /// All connections after one, each followed by its contract summary and its health.
+    Connections(TenantId, Option<ConnectionId>),
+    Tools(TenantId, ConnectionId, &'a ContractDigest),
+    /// The tools of all contracts that a connection ever had.
+    AllTools(TenantId, ConnectionId),
+    /// From one hour to another, both included.
+    Samples(TenantId, ConnectionId, i64, i64),
+    Incidents(TenantId, ConnectionId),
+    Wheel(Slot),
+    OutOfTurn,
+    /// Up to this minute.
+    Ticks(i64),
+}
+
+impl Range<'_> {
+    pub fn pk(&self) -> String {
+        match self {
+            Self::Connection(tenant, _)
+            | Self::Connections(tenant, _)
+            | Self::Tools(tenant, ..)
+            | Self::AllTools(tenant, _) => of_tenant(*tenant),
+            Self::Samples(tenant, id, ..) | Self::Incidents(tenant, id) => history(*tenant, *id),
+            Self::Wheel(slot) => wheel(*slot),
+            Self::OutOfTurn => OUT_OF_TURN.to_owned(),
+            Self::Ticks(_) => TICKS.to_owned(),
+        }
+    }
+
+    /// The lowest and the highest sort key. `$` follows `#` in ASCII, so it ends what begins with a prefix and `#`.
+    pub fn bounds(&self) -> (String, String) {
+        match self {
+            Self::Connection(_, id) => (format!("CONNECTION#{id}"), format!("CONNECTION#{id}$")),
+            Self::Connections(_, None) => ("CONNECTION#".to_owned(), "CONNECTION$".to_owned()),
+            Self::Connections(_, Some(after)) => {
+                (format!("CONNECTION#{after}$"), "CONNECTION$".to_owned())
+            }
+            Self::Tools(_, id, digest) => (
+                format!("TOOLS#{id}#{digest}#"),
+                format!("TOOLS#{id}#{digest}$"),
+            ),
+            Self::AllTools(_, id) => (format!("TOOLS#{id}#"), format!("TOOLS#{id}$")),
+            Self::Samples(_, _, from, to) => (format!("HOUR#{from:08}"), format!("HOUR#{to:08}")),
+            Self::Incidents(..) => ("INCIDENT#".to_owned(), "INCIDENT$".to_owned()),
+            // Everything: ids are lower-case hexadecimal.
+            Self::Wheel(_) | Self::OutOfTurn => ("0".to_owned(), "g".to_owned()),
+            Self::Ticks(minute) => (tick(0), tick(*minute)),
+        }
+    }
+}
+
+/// One of the items that make up a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    Row,
+    Contract,
+    /// The last of them in the order of keys.
+    Health,
+}
+
+/// The connection that a sort key belongs to, and which of its items it names.
+pub fn part(sk: &str) -> Option<(ConnectionId, Part)> {
+    let rest = sk.strip_prefix("CONNECTION#")?;
+    let (id, part) = match rest.split_at_checked(UUID_DIGITS)? {
+        (id, "") => (id, Part::Row),
+        (id, CONTRACT) => (id, Part::Contract),
+        (id, HEALTH) => (id, Part::Health),
+        _ => return None,
+    };
+    Some((id.parse().ok()?, part))
+}
+
+/// The connection that the keys of its row name.
+pub fn connection(pk: &str, sk: &str) -> Option<(TenantId, ConnectionId)> {
+    let tenant = pk.strip_prefix("TENANT#")?.parse().ok()?;
+    match part(sk)? {
+        (id, Part::Row) => Some((tenant, id)),
+        _ => None,
+    }
+}
+
+/// The connection that a sort key of the wheel names.
+pub fn scheduled(sk: &str) -> Option<(TenantId, ConnectionId)> {
+    let (tenant, id) = sk.split_once('#')?;
+    Some((tenant.parse().ok()?, id.parse().ok()?))
+}
+
+/// The minute that a sort key of the ticks names.
+pub fn minute(sk: &str) -> Option<i64> {
+    sk.parse().ok()
+}
+
+const CONTRACT: &str = "#CONTRACT";
+const HEALTH: &str = "#HEALTH";
+const OUT_OF_TURN: &str = "WHEEL#OUT_OF_TURN";
+const TICKS: &str = "WHEEL#TICKS";
+const UUID_DIGITS: usize = 36;
+
+fn of_tenant(tenant: TenantId) -> String {
+    format!("TENANT#{tenant}")
+}
+
+fn history(tenant: TenantId, id: ConnectionId) -> String {
+    format!("TENANT#{tenant}#HISTORY#{id}")
+}
+
+fn wheel(Slot { period, index }: Slot) -> String {
+    format!("WHEEL#{period}#{index}")
+}
+
+fn tick(minute: i64) -> String {
+    format!("{minute:010}")
+}
+
+fn hash(text: &str) -> String {
+    Sha256::digest(text.as_bytes())
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use serde_json::json;
+
+    use super::*;
+
+    const TENANT: &str = "01890000-0000-7000-8000-000000000001";
+    const ID: &str = "01890000-0000-7000-8000-000000000002";
+
+    fn digest() -> ContractDigest {
+        serde_json::from_value(json!("Zm9v_-8")).unwrap()
+    }
+
+    fn name(text: &str) -> ConnectionName {
+        text.to_owned().try_into().unwrap()
+    }
+
+    fn both(tenant: &str, id: &str) -> (TenantId, ConnectionId) {
+        (tenant.parse().unwrap(), id.parse().unwrap())
+    }
+
+    /// The keys are the table's format: what is written here is what stored items are found by.
+    #[test]
+    fn every_key_is_what_the_table_says() {
+        let (tenant, id) = both(TENANT, ID);
+        let slot = Slot {
+            period: 5,
+            index: 3,
+        };
+        let of_tenant = format!("TENANT#{TENANT}");
+        let history = format!("TENANT#{TENANT}#HISTORY#{ID}");
+        for (key, pk, sk) in [
+            (
+                Key::Connection(tenant, id),
+                of_tenant.as_str(),
+                format!("CONNECTION#{ID}"),
+            ),
+            (
+                Key::Contract(tenant, id),
+                &of_tenant,
+                format!("CONNECTION#{ID}#CONTRACT"),
+            ),
+            (
+                Key::Health(tenant, id),
+                &of_tenant,
+                format!("CONNECTION#{ID}#HEALTH"),
+            ),
+            (
+                Key::Tools(tenant, id, &digest(), 7),
+                &of_tenant,
+                format!("TOOLS#{ID}#Zm9v_-8#007"),
+            ),
+            (
+                Key::Name(tenant, &name("abc")),
+                &of_tenant,
+                "NAME#ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad".into(),
+            ),
+            (
+                Key::Idempotency(tenant, "abc"),
+                &of_tenant,
+                "IDEMPOTENCY#abc".into(),
+            ),
+            (
+                Key::ApiKey(tenant, TENANT.parse().unwrap()),
+                &of_tenant,
+                "KEY#01890000000070008000000000000001".into(),
+            ),
+            (Key::Tenant(tenant), &of_tenant, "TENANT".into()),
+            (
+                Key::Workspace(tenant, ID.parse().unwrap()),
+                &of_tenant,
+                format!("WORKSPACE#{ID}"),
+            ),
+            (
+                Key::Samples(tenant, id, 492_900),
+                &history,
+                "HOUR#00492900".into(),
+            ),
+            (
+                Key::Incident(tenant, id, Timestamp::from_millis(1_774_440_000_007)),
+                &history,
+                "INCIDENT#2026-03-25T12:00:00.007Z".into(),
+            ),
+            (
+                Key::Wheel(slot, tenant, id),
+                "WHEEL#5#3",
+                format!("{TENANT}#{ID}"),
+            ),
+            (
+                Key::OutOfTurn(tenant, id),
+                "WHEEL#OUT_OF_TURN",
+                format!("{TENANT}#{ID}"),
+            ),
+            (Key::Tick(29_574_000), "WHEEL#TICKS", "0029574000".into()),
+        ] {
+            assert_eq!((key.pk().as_str(), key.sk()), (pk, sk));
+        }
+    }
+
+    /// Each range holds what it says, and neither the keys of its neighbours nor those of other kinds.
+    #[test]
+    fn every_range_holds_its_keys_and_no_others() {
+        let (tenant, id) = both(TENANT, ID);
+        let (_, earlier) = both(TENANT, "01890000-0000-7000-8000-000000000001");
+        let (_, later) = both(TENANT, "01890000-0000-7000-8000-00000000000f");
+        let (digest, at) = (digest(), Timestamp::from_millis(1_774_440_000_007));
+        let keys_of = |id| {
+            [
+                Key::Connection(tenant, id),
+                Key::Contract(tenant, id),
+                Key::Health(tenant, id),
+                Key::Tools(tenant, id, &digest, 0),
+                Key::Tools(tenant, id, &digest, 11),
+                Key::Samples(tenant, id, 41),
+                Key::Samples(tenant, id, 42),
+                Key::Incident(tenant, id, at),
+            ]
+        };
+        let others = [
+            Key::Idempotency(tenant, "x"),
+            Key::Tenant(tenant),
+            Key::OutOfTurn(tenant, id),
+            Key::Tick(42),
+            Key::Tick(43),
+        ];
+        let within = |range: Range<'_>| -> Vec<String> {
+            let (from, to) = range.bounds();
+            [earlier, id, later]
+                .into_iter()
+                .flat_map(keys_of)
+                .chain(others)
+                .filter(|key| {
+                    key.pk() == range.pk() && (from.as_str()..=to.as_str()).contains(&&*key.sk())
+                })
+                .map(|key| key.sk())
+                .collect()
+        };
+        let keys = |keys: &[Key<'_>]| keys.iter().map(Key::sk).collect::<Vec<_>>();
+
+        let [own, next] = [keys_of(id), keys_of(later)];
+        assert_eq!(within(Range::Connection(tenant, id)), keys(&own[..3]));
+        assert_eq!(within(Range::Connections(tenant, None)).len(), 9);
+        assert_eq!(
+            within(Range::Connections(tenant, Some(id))),
+            keys(&next[..3])
+        );
+        assert_eq!(within(Range::Tools(tenant, id, &digest)), keys(&own[3..5]));
+        assert_eq!(within(Range::AllTools(tenant, id)), keys(&own[3..5]));
+        assert_eq!(within(Range::Samples(tenant, id, 42, 50)), keys(&own[6..7]));
+        assert_eq!(within(Range::Incidents(tenant, id)), keys(&own[7..]));
+        assert_eq!(within(Range::OutOfTurn), keys(&others[2..3]));
+        assert_eq!(within(Range::Ticks(42)), keys(&others[3..4]));
+    }
+
+    #[test]
+    fn keys_are_read_back() {
+        let (tenant, id) = both(TENANT, ID);
+        for (key, expected) in [
+            (Key::Connection(tenant, id), Part::Row),
+            (Key::Contract(tenant, id), Part::Contract),
+            (Key::Health(tenant, id), Part::Health),
+        ] {
+            assert_eq!(part(&key.sk()), Some((id, expected)));
+        }
+        let row = Key::Connection(tenant, id);
+        assert_eq!(connection(&row.pk(), &row.sk()), Some((tenant, id)));
+        assert_eq!(
+            scheduled(&Key::OutOfTurn(tenant, id).sk()),
+            Some((tenant, id))
+        );
+        assert_eq!(minute(&Key::Tick(29_574_000).sk()), Some(29_574_000));
+        for foreign in ["", "CONNECTION#", "TENANT", "CONNECTION#é", "x#y"] {
+            assert_eq!((part(foreign), scheduled(foreign)), (None, None));
+        }
+    }
+
+    #[test]
+    fn the_longest_name_has_a_key() {
+        assert!(
+            Key::Name(TENANT.parse().unwrap(), &name(&"🦀".repeat(255)))
+                .sk()
+                .len()
+                <= 1024
+        );
+    }
+}

@@ -1,0 +1,230 @@
+//! Writes that happen together or not at all, each with a mark by which a refusal is told from another.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::{
+    operation::transact_write_items::TransactWriteItemsError,
+    types::{
+        AttributeValue, CancellationReason, Delete, Put, ReturnValuesOnConditionCheckFailure,
+        TransactWriteItem, Update,
+    },
+};
+use shared::error::{Error, Result};
+
+use super::DynamoStore;
+use crate::{
+    failure::failure,
+    items::{self, Item},
+    keys::Key,
+    retry::{ATTEMPTS, patiently, pause},
+};
+
+/// What a write is for, where its refusal means something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Mark {
+    Row,
+    Health,
+    Idempotency,
+    Name,
+    Wheel,
+    Tenant,
+    /// Refused only when the table is not what it can be.
+    Other,
+}
+
+/// What must hold of the item that is there, for a write to happen.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Condition {
+    expression: Option<String>,
+    values: Option<HashMap<String, AttributeValue>>,
+}
+
+impl Condition {
+    /// Nothing has to hold.
+    pub(super) fn none() -> Self {
+        Self::default()
+    }
+
+    /// There is no such item.
+    pub(super) fn absent() -> Self {
+        Self::when("attribute_not_exists(PK)")
+    }
+
+    /// There is such an item.
+    pub(super) fn present() -> Self {
+        Self::when("attribute_exists(PK)")
+    }
+
+    /// The item is there and was written this many times.
+    pub(super) fn revision(revision: u64) -> Self {
+        Self::when("revision = :revision").with(":revision", items::number(revision))
+    }
+
+    pub(super) fn when(expression: &str) -> Self {
+        Self {
+            expression: Some(expression.to_owned()),
+            values: None,
+        }
+    }
+
+    pub(super) fn with(mut self, name: &str, value: AttributeValue) -> Self {
+        self.values
+            .get_or_insert_default()
+            .insert(name.to_owned(), value);
+        self
+    }
+
+    /// The expression and its values, for a write that stands alone.
+    pub(super) fn into_parts(self) -> (Option<String>, Option<HashMap<String, AttributeValue>>) {
+        (self.expression, self.values)
+    }
+}
+
+/// What came of a transaction.
+pub(super) enum Outcome {
+    Done,
+    Refused(Refusals),
+}
+
+/// The writes whose condition did not hold, with the items that were there instead.
+pub(super) struct Refusals(Vec<(Mark, Option<Item>)>);
+
+impl Refusals {
+    /// Whether a write with this mark was refused, and the item that stood against it.
+    pub(super) fn take(&mut self, mark: Mark) -> Option<Option<Item>> {
+        let found = self.0.iter().position(|(refused, _)| *refused == mark)?;
+        Some(self.0.swap_remove(found).1)
+    }
+}
+
+pub(super) struct Transaction<'a> {
+    store: &'a DynamoStore,
+    marks: Vec<Mark>,
+    writes: Vec<TransactWriteItem>,
+}
+
+impl DynamoStore {
+    pub(super) fn transaction(&self) -> Transaction<'_> {
+        Transaction {
+            store: self,
+            marks: Vec::new(),
+            writes: Vec::new(),
+        }
+    }
+}
+
+impl Transaction<'_> {
+    pub(super) fn put(&mut self, mark: Mark, item: Item, only: Condition) -> Result<()> {
+        let put = Put::builder()
+            .table_name(&self.store.table)
+            .set_item(Some(item))
+            .set_condition_expression(only.expression)
+            .set_expression_attribute_values(only.values)
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .build()
+            .map_err(Error::internal)?;
+        self.push(mark, TransactWriteItem::builder().put(put).build());
+        Ok(())
+    }
+
+    pub(super) fn delete(&mut self, mark: Mark, key: &Key<'_>, only: Condition) -> Result<()> {
+        let delete = Delete::builder()
+            .table_name(&self.store.table)
+            .set_key(Some(items::key(key)))
+            .set_condition_expression(only.expression)
+            .set_expression_attribute_values(only.values)
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .build()
+            .map_err(Error::internal)?;
+        self.push(mark, TransactWriteItem::builder().delete(delete).build());
+        Ok(())
+    }
+
+    /// The values of the change stand beside those of the condition.
+    pub(super) fn update(
+        &mut self,
+        mark: Mark,
+        key: &Key<'_>,
+        change: &str,
+        only: Condition,
+    ) -> Result<()> {
+        let update = Update::builder()
+            .table_name(&self.store.table)
+            .set_key(Some(items::key(key)))
+            .update_expression(change)
+            .set_condition_expression(only.expression)
+            .set_expression_attribute_values(only.values)
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .build()
+            .map_err(Error::internal)?;
+        self.push(mark, TransactWriteItem::builder().update(update).build());
+        Ok(())
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.writes.is_empty()
+    }
+
+    fn push(&mut self, mark: Mark, write: TransactWriteItem) {
+        self.marks.push(mark);
+        self.writes.push(write);
+    }
+
+    /// Sends it, again after a while when it met another write.
+    ///
+    /// The SDK gives each call a token of its own and repeats it with its retries, so a transaction whose answer was lost is
+    /// not done twice; and since refusals come with what was there, the caller can tell its own work from another's even after that.
+    pub(super) async fn commit(self) -> Result<Outcome> {
+        let call = self
+            .store
+            .client
+            .transact_write_items()
+            .set_transact_items(Some(self.writes));
+        for attempt in 1..=ATTEMPTS {
+            let refused = match patiently(|| call.clone().send()).await {
+                Ok(_) => return Ok(Outcome::Done),
+                Err(error) => error,
+            };
+            let reasons = match refused.as_service_error() {
+                Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) => {
+                    cancelled.cancellation_reasons()
+                }
+                _ => return Err(failure(refused)),
+            };
+            let met = |reason: &CancellationReason| PASSING.contains(&reason.code().unwrap_or(""));
+            if !reasons.iter().any(met) {
+                let refusals = refusals(&self.marks, reasons);
+                return refusals.map_or_else(
+                    || Err(failure(refused)),
+                    |refusals| Ok(Outcome::Refused(refusals)),
+                );
+            }
+            if attempt < ATTEMPTS {
+                pause(attempt).await;
+            }
+        }
+        Err(Error::Unavailable(
+            "other writes to the same items would not end".into(),
+        ))
+    }
+}
+
+/// Reasons for a cancellation that pass by themselves.
+const PASSING: [&str; 3] = [
+    "TransactionConflict",
+    "ProvisionedThroughputExceeded",
+    "ThrottlingError",
+];
+
+/// The writes that were refused; nothing when it was for anything else than a condition.
+fn refusals(marks: &[Mark], reasons: &[CancellationReason]) -> Option<Refusals> {
+    let mut refused = Vec::new();
+    for (mark, reason) in marks.iter().zip(reasons) {
+        match reason.code() {
+            None | Some("None") => {}
+            Some("ConditionalCheckFailed") => refused.push((*mark, reason.item().cloned())),
+            Some(_) => return None,
+        }
+    }
+    (!refused.is_empty()).then_some(Refusals(refused))
+}
