@@ -99,7 +99,6 @@ mod tests {
     const DEVELOPMENT: Guard = Guard { development: true };
 
     fn admitted(address: SocketAddr) -> Dialable {
-        #[expect(clippy::unwrap_used, reason = "the tests only dial loopback")]
         DEVELOPMENT.admit(address).unwrap()
     }
 

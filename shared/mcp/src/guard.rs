@@ -73,7 +73,7 @@ const DENIED_V4: [(Ipv4Net, Closed); 17] = [
 ];
 
 /// The only IPv6 space that is globally routed at all; everything outside is denied without an entry of its own. That covers
-/// IPv4-mapped and -compatible addresses, both NAT64 prefixes, 100::/64, 5f00::/16, link-local, site-local and multicast.
+/// IPv4-mapped and -compatible addresses, both NAT64 prefixes, `100::/64`, `5f00::/16`, link-local, site-local and multicast.
 const GLOBAL_V6: Ipv6Net = v6([0x2000, 0, 0, 0], 3);
 
 /// IANA IPv6 Special-Purpose Address Registry, as of 2026-11-22, within [`GLOBAL_V6`].

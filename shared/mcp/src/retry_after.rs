@@ -8,6 +8,10 @@ use time::{PrimitiveDateTime, format_description::BorrowedFormatItem, macros::fo
 /// The seconds that an answer asks for; nothing when it does not say or cannot be understood.
 pub(crate) fn seconds(headers: &HeaderMap) -> Option<u32> {
     let value = headers.get(RETRY_AFTER)?.to_str().ok()?;
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a date on the wire is measured against the machine's clock, as TLS certificates are"
+    )]
     let now = SystemTime::now().duration_since(UNIX_EPOCH).ok()?.as_secs();
     parse(value, i64::try_from(now).ok()?)
 }

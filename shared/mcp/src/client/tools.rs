@@ -103,7 +103,7 @@ impl<'a> Listing<'a> {
         }
         self.tools.push(Tool {
             name,
-            title: text(&tool, "title").and_then(|title| wire::name(title)),
+            title: text(&tool, "title").and_then(wire::name),
             description: text(&tool, "description")
                 .and_then(Value::as_str)
                 .map(|text| wire::cut(text, MAX_DESCRIPTION_BYTES)),
