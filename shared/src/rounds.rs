@@ -91,9 +91,10 @@ impl Rounds {
 
     /// What the wheel says is due in these minutes; a connection due in several of them counts for the latest.
     async fn due_in(&self, minutes: &[i64]) -> Result<Vec<Due>> {
-        let slots = minutes.iter().flat_map(|minute| {
-            Slot::due_at(*minute).map(|slot| (Timestamp::from_minute(*minute), slot))
-        });
+        let mut slots = Vec::new();
+        for minute in minutes {
+            slots.extend(Slot::due_at(*minute).map(|slot| (Timestamp::from_minute(*minute), slot)));
+        }
         let read = stream::iter(slots)
             .map(|(at, slot)| async move { Result::Ok((at, self.schedule.slot(slot, at).await?)) })
             .buffer_unordered(SLOTS_AT_ONCE);

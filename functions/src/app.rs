@@ -1,0 +1,296 @@
+//! The one place that names adapters and reads the environment.
+//!
+//! Each thing is made when a function asks for it, so that a binary holds only what its function uses: reading links no code
+//! that writes, and most functions link neither the prober nor Secrets Manager.
+
+use std::{
+    sync::{Arc, OnceLock},
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use async_trait::async_trait;
+use ring::rand::{SecureRandom as _, SystemRandom};
+use rustls::pki_types::{CertificateDer, pem::PemObject as _};
+use shared::{
+    checkup::Checkup,
+    error::{Error, Result},
+    founding::Founder,
+    ports::{Clock, Connections, Credentials, Ids, Keys, Prober},
+    registry::Registry,
+    rotation::Rotation,
+    rounds::Rounds,
+    signing::Signer,
+    sweep::Sweeper,
+    timestamp::Timestamp,
+};
+use shared_aws::{
+    client::{Aws, AwsSettings},
+    secrets::SecretsManagerStore,
+    store::DynamoStore,
+};
+use shared_mcp::{McpProber, ProberSettings};
+use uuid::{Builder, Uuid};
+
+use crate::edge::Function;
+
+/// Keys that sign or hash are at least this long; a short one is a slip in the deployment.
+const MIN_KEY_CHARACTERS: usize = 32;
+/// Checks in flight at once in one scheduled invocation. Each holds a connection and some buffers: 256 of them fit into 256 MB.
+const CONCURRENT_CHECKS: usize = 256;
+
+/// What functions are made of. Cheap to clone; made once, before the first event.
+#[derive(Clone)]
+pub struct App {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    settings: Settings,
+    aws: Aws,
+    prober: OnceLock<Arc<McpProber>>,
+}
+
+/// The environment, read and checked.
+#[derive(Clone)]
+pub struct Settings {
+    pub aws: AwsSettings,
+    pub table: Option<String>,
+    pub secret_prefix: Option<String>,
+    pub signing_key: Option<String>,
+    pub key_pepper: Option<String>,
+    /// Plain http and private addresses are allowed, for a developer's own servers.
+    pub development: bool,
+    /// Roots that the prober trusts besides the public ones: a company's own authority.
+    pub mcp_roots: Vec<CertificateDer<'static>>,
+}
+
+impl Settings {
+    /// Reads every variable there is. What a function does not need may be absent; it is missed when it is asked for.
+    pub fn read(variable: &dyn Fn(&str) -> Option<String>) -> Result<Self> {
+        let get = |name: &str| variable(name).filter(|value| !value.is_empty());
+        let mcp_roots = match get("STEWARD_MCP_CA_BUNDLE") {
+            None => Vec::new(),
+            Some(file) => CertificateDer::pem_file_iter(file)
+                .and_then(Iterator::collect)
+                .map_err(|error| Error::internal(format!("STEWARD_MCP_CA_BUNDLE: {error}")))?,
+        };
+        Ok(Self {
+            aws: AwsSettings::from_env(variable).map_err(Error::internal)?,
+            table: get("STEWARD_TABLE"),
+            secret_prefix: get("STEWARD_SECRET_PREFIX"),
+            signing_key: get("STEWARD_SIGNING_KEY"),
+            key_pepper: get("STEWARD_KEY_PEPPER"),
+            development: get("STEWARD_DEVELOPMENT").is_some_and(|value| value == "true"),
+            mcp_roots,
+        })
+    }
+}
+
+impl App {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the place where the environment is read"
+    )]
+    pub fn from_environment() -> Result<Self> {
+        Self::new(Settings::read(&|name| std::env::var(name).ok())?)
+    }
+
+    pub fn new(settings: Settings) -> Result<Self> {
+        let aws = Aws::new(settings.aws.clone()).map_err(Error::internal)?;
+        Ok(Self {
+            inner: Arc::new(Inner {
+                settings,
+                aws,
+                prober: OnceLock::new(),
+            }),
+        })
+    }
+
+    /// Opens the connection to DynamoDB while Lambda still runs the function unthrottled, so that the first request does not pay for it.
+    pub async fn prime(&self, _function: Function) {
+        if self.inner.settings.table.is_some() {
+            self.inner.aws.prime_dynamodb().await;
+        }
+    }
+
+    pub fn connections(&self) -> Result<impl Connections + use<>> {
+        self.store()
+    }
+
+    pub fn keys(&self) -> Result<impl Keys + use<>> {
+        self.store()
+    }
+
+    pub fn founder(&self) -> Result<Founder> {
+        Ok(Founder {
+            store: Arc::new(self.store()?),
+            clock: self.clock(),
+            ids: self.ids(),
+            pepper: self.key_pepper()?,
+        })
+    }
+
+    pub fn registry(&self) -> Result<Registry> {
+        Ok(Registry {
+            store: Arc::new(self.store()?),
+            credentials: self.credentials()?,
+            clock: self.clock(),
+            ids: self.ids(),
+            development: self.inner.settings.development,
+        })
+    }
+
+    pub fn checkup(&self) -> Result<Checkup> {
+        Ok(Checkup {
+            store: Arc::new(self.store()?),
+            credentials: self.credentials()?,
+            prober: self.prober(),
+            clock: self.clock(),
+        })
+    }
+
+    pub fn rotation(&self) -> Result<Rotation> {
+        Ok(Rotation {
+            registry: self.registry()?,
+            checkup: self.checkup()?,
+        })
+    }
+
+    pub fn rounds(&self) -> Result<Rounds> {
+        Ok(Rounds {
+            schedule: Arc::new(self.store()?),
+            checkup: self.checkup()?,
+            clock: self.clock(),
+            concurrency: CONCURRENT_CHECKS,
+        })
+    }
+
+    pub fn sweeper(&self) -> Result<Sweeper> {
+        Ok(Sweeper {
+            registry: self.registry()?,
+        })
+    }
+
+    pub fn signer(&self) -> Result<Signer> {
+        key(
+            "STEWARD_SIGNING_KEY",
+            self.inner.settings.signing_key.as_ref(),
+        )
+        .map(Signer::new)
+    }
+
+    pub fn key_pepper(&self) -> Result<String> {
+        key(
+            "STEWARD_KEY_PEPPER",
+            self.inner.settings.key_pepper.as_ref(),
+        )
+    }
+
+    pub fn clock(&self) -> Arc<dyn Clock> {
+        Arc::new(SystemClock)
+    }
+
+    pub fn ids(&self) -> Arc<dyn Ids> {
+        Arc::new(RandomIds(SystemRandom::new()))
+    }
+
+    fn store(&self) -> Result<DynamoStore> {
+        let table = required("STEWARD_TABLE", self.inner.settings.table.as_ref())?;
+        Ok(DynamoStore::new(self.inner.aws.dynamodb(), table))
+    }
+
+    fn credentials(&self) -> Result<Arc<dyn Credentials>> {
+        let prefix = required(
+            "STEWARD_SECRET_PREFIX",
+            self.inner.settings.secret_prefix.as_ref(),
+        )?;
+        Ok(Arc::new(SecretsManagerStore::new(
+            self.inner.aws.secrets_manager(),
+            prefix,
+        )))
+    }
+
+    /// One prober for all checks: its TLS configuration is the costly part. No connection outlives a check.
+    fn prober(&self) -> Arc<dyn Prober> {
+        let prober = self.inner.prober.get_or_init(|| {
+            let Settings {
+                development,
+                mcp_roots,
+                ..
+            } = &self.inner.settings;
+            let settings = ProberSettings {
+                development: *development,
+                extra_roots: mcp_roots.clone(),
+                ..ProberSettings::default()
+            };
+            Arc::new(McpProber::new(settings))
+        });
+        prober.clone()
+    }
+}
+
+fn required(name: &'static str, value: Option<&String>) -> Result<String> {
+    value
+        .cloned()
+        .ok_or_else(|| Error::internal(format!("the environment variable {name} is not set")))
+}
+
+fn key(name: &'static str, value: Option<&String>) -> Result<String> {
+    let key = required(name, value)?;
+    if key.chars().count() < MIN_KEY_CHARACTERS {
+        return Err(Error::internal(format!(
+            "the environment variable {name} has fewer than {MIN_KEY_CHARACTERS} characters"
+        )));
+    }
+    Ok(key)
+}
+
+struct SystemClock;
+
+#[async_trait]
+impl Clock for SystemClock {
+    #[expect(clippy::disallowed_methods, reason = "this is the clock")]
+    fn now(&self) -> Timestamp {
+        let since_epoch = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
+        Timestamp::from_millis(i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX))
+    }
+
+    async fn sleep_until(&self, moment: Timestamp) {
+        let wait = moment.millis_since(self.now());
+        tokio::time::sleep(Duration::from_millis(u64::try_from(wait).unwrap_or(0))).await;
+    }
+}
+
+struct RandomIds(SystemRandom);
+
+impl Ids for RandomIds {
+    fn sortable(&self, now: Timestamp) -> Uuid {
+        let mut random = [0; 10];
+        self.fill(&mut random);
+        Builder::from_unix_timestamp_millis(u64::try_from(now.millis()).unwrap_or(0), &random)
+            .into_uuid()
+    }
+
+    fn random(&self) -> Uuid {
+        let mut random = [0; 16];
+        self.fill(&mut random);
+        Builder::from_random_bytes(random).into_uuid()
+    }
+
+    fn secret(&self) -> Result<[u8; 32]> {
+        let mut secret = [0; 32];
+        self.0
+            .fill(&mut secret)
+            .map_err(|_| Error::internal("the system has no randomness"))?;
+        Ok(secret)
+    }
+}
+
+impl RandomIds {
+    /// An id made without randomness would collide, and its conditional write would fail: an error, and nothing lost.
+    fn fill(&self, bytes: &mut [u8]) {
+        let _ = self.0.fill(bytes);
+    }
+}

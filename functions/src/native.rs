@@ -1,0 +1,97 @@
+//! oHallo's vocabulary, our native API: `/api/mcp-connections`, in camel case.
+
+pub mod auth;
+pub mod connections;
+
+use serde::Serialize;
+use shared::error::Error;
+
+use crate::edge::{Reply, Vocabulary};
+
+pub const VOCABULARY: Vocabulary = Vocabulary { render };
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Failure<'a> {
+    /// A sentence for people.
+    error: String,
+    /// A word for programs.
+    code: &'static str,
+    request_id: &'a str,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    details: Vec<Detail<'a>>,
+    /// Why the server did not accept a new credential.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status_reason: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    remedy: Option<&'static str>,
+}
+
+#[derive(Serialize)]
+struct Detail<'a> {
+    field: &'a str,
+    problem: &'a str,
+}
+
+fn render(error: &Error, request_id: &str) -> Reply {
+    let details = match error {
+        Error::Invalid(problems) => problems
+            .iter()
+            .map(|problem| Detail {
+                field: &problem.field,
+                problem: &problem.problem,
+            })
+            .collect(),
+        _ => Vec::new(),
+    };
+    let reason = match error {
+        Error::NotProven(reason) => Some(*reason),
+        _ => None,
+    };
+    let failure = Failure {
+        error: capitalized(&error.to_string()),
+        code: error.word(),
+        request_id,
+        details,
+        status_reason: reason.map(shared::verdict::Reason::word),
+        remedy: reason.and_then(shared::verdict::Reason::remedy),
+    };
+    let reply = Reply::json(status(error), &failure).unwrap_or(Reply {
+        status: 500,
+        headers: Vec::new(),
+        body: None,
+    });
+    match error {
+        Error::Throttled {
+            retry_after_seconds,
+        } => reply.with("retry-after", retry_after_seconds.to_string()),
+        Error::Busy | Error::Unavailable(_) => reply.with("retry-after", "1".to_owned()),
+        Error::Unauthenticated => reply.with("www-authenticate", "Bearer".to_owned()),
+        _ => reply,
+    }
+}
+
+const fn status(error: &Error) -> u16 {
+    match error {
+        Error::Invalid(_) => 400,
+        Error::Unauthenticated => 401,
+        Error::Forbidden(_) => 403,
+        Error::NotFound(_) => 404,
+        Error::Taken(_) | Error::CredentialRequired | Error::NoCredential | Error::Busy => 409,
+        Error::Stale => 412,
+        Error::TooLarge => 413,
+        Error::UnsupportedMediaType => 415,
+        Error::KeyReused | Error::NotProven(_) => 422,
+        Error::Throttled { .. } => 429,
+        Error::Internal(_) => 500,
+        Error::Unavailable(_) => 503,
+    }
+}
+
+/// Sentences begin with a capital here; in the log they follow a colon.
+fn capitalized(sentence: &str) -> String {
+    let mut characters = sentence.chars();
+    characters.next().map_or_else(String::new, |first| {
+        first.to_uppercase().chain(characters).collect()
+    })
+}

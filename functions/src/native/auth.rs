@@ -1,0 +1,98 @@
+//! The members of a body that say how a connection authenticates: `authType`, and the credential that goes with it.
+
+use shared::{
+    Unfit,
+    connection::{Auth, Connection, HeaderName},
+    credential::Secret,
+};
+
+use crate::fields::Fields;
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum AuthType {
+    None,
+    Bearer,
+    ApiKey,
+}
+
+impl TryFrom<String> for AuthType {
+    type Error = Unfit;
+
+    fn try_from(text: String) -> Result<Self, Unfit> {
+        match text.as_str() {
+            "none" => Ok(Self::None),
+            "bearer" => Ok(Self::Bearer),
+            "api_key" => Ok(Self::ApiKey),
+            _ => Err(Unfit("must be none, bearer or api_key")),
+        }
+    }
+}
+
+impl From<&Auth> for AuthType {
+    fn from(auth: &Auth) -> Self {
+        match auth {
+            Auth::None => Self::None,
+            Auth::Bearer => Self::Bearer,
+            Auth::ApiKey { .. } => Self::ApiKey,
+        }
+    }
+}
+
+/// Reads how a connection is to authenticate, and the credential where one is given. An edit starts from what the connection has:
+/// what it keeps need not be repeated, a credential of another kind must be given.
+pub fn read(fields: &mut Fields, current: Option<&Connection>) -> Option<(Auth, Option<Secret>)> {
+    let kept = current.map(|current| AuthType::from(&current.auth));
+    let wanted = if fields.has("authType") {
+        fields.text("authType")
+    } else {
+        kept
+    };
+    for (name, goes_with, kind) in [
+        ("bearerToken", "bearer", AuthType::Bearer),
+        ("headerName", "api_key", AuthType::ApiKey),
+        ("apiKey", "api_key", AuthType::ApiKey),
+    ] {
+        let needed = wanted == Some(kind) && kept != wanted;
+        if needed && !fields.has(name) {
+            fields.problem(name, format!("is required for authType {goes_with}"));
+        }
+        if fields.has(name) && wanted.is_some_and(|wanted| wanted != kind) {
+            fields.problem(name, format!("goes with authType {goes_with} only"));
+        }
+    }
+    let (token, header, key) = (
+        fields.secret("bearerToken"),
+        fields.text::<HeaderName>("headerName"),
+        fields.secret("apiKey"),
+    );
+    match wanted? {
+        AuthType::None => Some((Auth::None, None)),
+        AuthType::Bearer => Some((Auth::Bearer, token)),
+        AuthType::ApiKey => {
+            let kept = current.and_then(|current| match &current.auth {
+                Auth::ApiKey { header } => Some(header.clone()),
+                _ => None,
+            });
+            Some((
+                Auth::ApiKey {
+                    header: header.or(kept)?,
+                },
+                key,
+            ))
+        }
+    }
+}
+
+/// Reads a new credential for a connection that keeps its way of authentication.
+pub fn read_credential(fields: &mut Fields) -> Option<Secret> {
+    match (fields.has("bearerToken"), fields.has("apiKey")) {
+        (true, true) => fields.problem("apiKey", "must not be given together with bearerToken"),
+        (false, false) => {
+            fields.problem("bearerToken", "is required (apiKey for authType api_key)")
+        }
+        _ => {}
+    }
+    let token = fields.secret("bearerToken");
+    let key = fields.secret("apiKey");
+    token.or(key)
+}

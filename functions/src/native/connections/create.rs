@@ -1,0 +1,53 @@
+//! `POST /api/mcp-connections`: register an MCP server with its credential. It is checked for the first time within a minute.
+
+use shared::{caller::Right, error::Result, registry::Wanted};
+
+use super::McpConnection;
+use crate::{
+    app::App,
+    edge::{Call, Function, Reply},
+    fields::Fields,
+    native::auth,
+};
+
+const NAME: &str = "native-connections-create";
+
+pub const FUNCTION: Function = super::function(NAME, Right::CreateConnections, |app, call| {
+    Box::pin(handle(app, call))
+});
+
+async fn handle(app: App, call: Call) -> Result<Reply> {
+    let wanted = parse(call.fields()?)?;
+    let now = app.clock().now();
+    let signer = app.signer()?;
+    let idempotency = call
+        .idempotency_key()?
+        .map(|key| signer.idempotency(call.tenant(), NAME, key, call.body(), now));
+
+    let made = app
+        .registry()?
+        .register(call.tenant(), wanted, idempotency)
+        .await?;
+
+    let location = call.path_below(made.id);
+    let version = made.version;
+    Ok(Reply::created(location, &McpConnection::unchecked(made, now))?.with_version(version))
+}
+
+fn parse(mut fields: Fields) -> Result<Wanted> {
+    fields.require(&["name", "serverUrl", "authType"]);
+    let name = fields.text("name");
+    let server_url = fields.text("serverUrl");
+    let auth = auth::read(&mut fields, None);
+    let enabled = fields.flag("enabled").unwrap_or(true);
+    let check_interval = fields.number("checkIntervalSeconds").unwrap_or_default();
+    let ((name, server_url), (auth, secret)) = fields.finish(name.zip(server_url).zip(auth))?;
+    Ok(Wanted {
+        name,
+        server_url,
+        auth,
+        secret,
+        enabled,
+        check_interval,
+    })
+}

@@ -1,0 +1,28 @@
+//! `DELETE /api/mcp-connections/{id}`: remove a connection, and its secret with it.
+
+use shared::{
+    caller::Right,
+    error::{Noun, Result},
+};
+
+use crate::{
+    app::App,
+    edge::{Call, Function, Reply},
+};
+
+pub const FUNCTION: Function = super::function(
+    "native-connections-delete",
+    Right::DeleteConnections,
+    |app, call| Box::pin(handle(app, call)),
+);
+
+async fn handle(app: App, call: Call) -> Result<Reply> {
+    let id = call.id(Noun::Connection)?;
+    let expected = call.if_match()?;
+
+    app.registry()?
+        .deregister(call.tenant(), id, expected)
+        .await?;
+
+    Ok(Reply::no_content())
+}

@@ -1,0 +1,28 @@
+//! `GET /api/mcp-connections/{id}`: one connection, with its health.
+
+use shared::{
+    caller::Right,
+    error::{Noun, Result},
+    ports::Connections as _,
+};
+
+use super::McpConnection;
+use crate::{
+    app::App,
+    edge::{Call, Function, Reply},
+};
+
+pub const FUNCTION: Function = super::function(
+    "native-connections-read",
+    Right::ReadConnections,
+    |app, call| Box::pin(handle(app, call)),
+);
+
+async fn handle(app: App, call: Call) -> Result<Reply> {
+    let id = call.id(Noun::Connection)?;
+
+    let listing = app.connections()?.connection(call.tenant(), id).await?;
+
+    let version = listing.connection.version;
+    Ok(Reply::ok(&McpConnection::new(listing, app.clock().now()))?.with_version(version))
+}

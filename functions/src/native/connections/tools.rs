@@ -1,0 +1,35 @@
+//! `GET /api/mcp-connections/{id}/tools`: the tools a connection offered at its last good check.
+
+use shared::{
+    caller::Right,
+    error::{Noun, Result},
+    ports::Connections as _,
+};
+
+use crate::{
+    app::App,
+    edge::{Call, Function, Reply},
+};
+
+pub const FUNCTION: Function = super::function(
+    "native-connections-tools",
+    Right::ReadConnections,
+    |app, call| Box::pin(handle(app, call)),
+);
+
+async fn handle(app: App, call: Call) -> Result<Reply> {
+    let id = call.id(Noun::Connection)?;
+
+    let connections = app.connections()?;
+    let listing = connections.connection(call.tenant(), id).await?;
+    let tools = match listing.contract {
+        Some(contract) => {
+            connections
+                .tools(call.tenant(), id, &contract.digest)
+                .await?
+        }
+        None => Vec::new(),
+    };
+
+    Reply::ok(&tools)
+}

@@ -1,0 +1,58 @@
+//! `PATCH /api/mcp-connections/{id}`: change what is given, keep the rest. A new origin needs the credential again.
+
+use shared::{
+    caller::Right,
+    connection::Connection,
+    error::{Noun, Result},
+    ports::Connections as _,
+    registry::Wanted,
+};
+
+use super::McpConnection;
+use crate::{
+    app::App,
+    edge::{Call, Function, Reply},
+    fields::Fields,
+    native::auth,
+};
+
+pub const FUNCTION: Function = super::function(
+    "native-connections-update",
+    Right::UpdateConnections,
+    |app, call| Box::pin(handle(app, call)),
+);
+
+async fn handle(app: App, call: Call) -> Result<Reply> {
+    let id = call.id(Noun::Connection)?;
+    let expected = call.if_match()?;
+    call.fields()?;
+
+    let edit = |current: &Connection| parse(call.fields()?, current);
+    let edited = app
+        .registry()?
+        .edit(call.tenant(), id, expected, edit)
+        .await?;
+
+    let listing = app.connections()?.connection(call.tenant(), id).await?;
+    Ok(Reply::ok(&McpConnection::new(listing, app.clock().now()))?.with_version(edited.version))
+}
+
+fn parse(mut fields: Fields, current: &Connection) -> Result<Wanted> {
+    let kept = Wanted::like(current);
+    let name = fields.text("name").unwrap_or(kept.name);
+    let server_url = fields.text("serverUrl").unwrap_or(kept.server_url);
+    let auth = auth::read(&mut fields, Some(current));
+    let enabled = fields.flag("enabled").unwrap_or(kept.enabled);
+    let check_interval = fields
+        .number("checkIntervalSeconds")
+        .unwrap_or(kept.check_interval);
+    let (auth, secret) = fields.finish(auth)?;
+    Ok(Wanted {
+        name,
+        server_url,
+        auth,
+        secret,
+        enabled,
+        check_interval,
+    })
+}
