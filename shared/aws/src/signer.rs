@@ -12,6 +12,7 @@ use std::{
 };
 
 use aws_credential_types::Credentials;
+use aws_sdk_dynamodb::config::Region;
 use aws_smithy_runtime_api::{
     box_error::BoxError,
     client::{
@@ -43,9 +44,9 @@ struct DayKey {
 }
 
 impl SigV4 {
-    pub(crate) fn new(region: &str, service: &'static str) -> SigV4 {
+    pub(crate) fn new(region: &Region, service: &'static str) -> SigV4 {
         SigV4 {
-            region: region.to_owned(),
+            region: region.to_string(),
             service,
             key: Mutex::new(None),
         }
@@ -302,7 +303,7 @@ mod tests {
 
     #[test]
     fn signatures_are_those_of_the_sdk() {
-        let signer = SigV4::new("eu-central-1", "dynamodb");
+        let signer = SigV4::new(&Region::new("eu-central-1"), "dynamodb");
         let bodies = [
             "",
             "{}",
@@ -333,7 +334,7 @@ mod tests {
 
     #[test]
     fn the_key_is_not_carried_over_to_another_day_or_identity() {
-        let signer = SigV4::new("eu-central-1", "dynamodb");
+        let signer = SigV4::new(&Region::new("eu-central-1"), "dynamodb");
         let endpoint = "https://dynamodb.eu-central-1.amazonaws.com/";
         let other = Credentials::new("AKIDOTHER", "another secret", None, None, "test");
         for (credentials, second) in [
@@ -356,7 +357,7 @@ mod tests {
 
     #[test]
     fn a_retry_replaces_the_signature_of_the_attempt_before() {
-        let signer = SigV4::new("eu-central-1", "dynamodb");
+        let signer = SigV4::new(&Region::new("eu-central-1"), "dynamodb");
         let credentials = credentials(Some("token"));
         let mut again = request("http://localhost:8000/", "{}");
         signer.sign(&mut again, &credentials, UNIX_EPOCH).unwrap();
