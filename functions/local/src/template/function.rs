@@ -7,8 +7,9 @@ use serde::Deserialize;
 use serde_json::Value as Json;
 use serde_norway::{Mapping, Value};
 
+use super::api::Api;
 use super::intrinsics::Resolver;
-use super::{Api, Function, Result, Route, Schedule, Statement, TemplateError, typed};
+use super::{Function, Result, Route, Schedule, Statement, TemplateError, typed};
 
 pub fn read(
     resolver: &Resolver<'_>,
