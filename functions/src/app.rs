@@ -47,6 +47,7 @@ pub struct App {
 struct Inner {
     settings: Settings,
     aws: Aws,
+    clock: Arc<dyn Clock>,
     prober: OnceLock<Arc<McpProber>>,
 }
 
@@ -96,13 +97,20 @@ impl App {
     }
 
     pub fn new(settings: Settings) -> Result<Self> {
+        Self::with_clock(settings, Arc::new(SystemClock))
+    }
+
+    /// An app that lives by another clock than the system's.
+    pub fn with_clock(settings: Settings, clock: Arc<dyn Clock>) -> Result<Self> {
         let aws = Aws::new(settings.aws.clone()).map_err(Error::internal)?;
+        let inner = Inner {
+            settings,
+            aws,
+            clock,
+            prober: OnceLock::new(),
+        };
         Ok(Self {
-            inner: Arc::new(Inner {
-                settings,
-                aws,
-                prober: OnceLock::new(),
-            }),
+            inner: Arc::new(inner),
         })
     }
 
@@ -187,7 +195,7 @@ impl App {
     }
 
     pub fn clock(&self) -> Arc<dyn Clock> {
-        Arc::new(SystemClock)
+        Arc::clone(&self.inner.clock)
     }
 
     pub fn ids(&self) -> Arc<dyn Ids> {
@@ -245,7 +253,8 @@ fn key(name: &'static str, value: Option<&String>) -> Result<String> {
     Ok(key)
 }
 
-struct SystemClock;
+/// The system's clock.
+pub struct SystemClock;
 
 #[async_trait]
 impl Clock for SystemClock {

@@ -1,30 +1,25 @@
 //! All that is known about Lambda: how an event becomes a [`Call`], how a [`Reply`] becomes an answer, and how a function runs.
 
-use std::{process::ExitCode, str::FromStr, time::Instant};
+use std::{process::ExitCode, time::Instant};
 
 use futures::future::BoxFuture;
 use lambda_http::{
     Adapter, Body, Request, RequestExt as _, Response,
-    http::{HeaderValue, header},
+    http::header,
     lambda_runtime::{self, LambdaEvent, service_fn, tower::ServiceExt as _},
     request::{LambdaRequest, RequestContext},
 };
-use serde::Serialize;
-use serde_json::{Map, Value};
+use serde_json::Value;
 use shared::{
-    caller::{Caller, Right},
-    connection::Version,
-    error::{Error, Noun, Problem, Result},
-    tenant::TenantId,
+    caller::Right,
+    error::{Error, Result},
     timestamp::Timestamp,
 };
 
 pub use lambda_http::lambda_runtime::Context;
 
-use crate::{app::App, context, fields::Fields, journal};
-
-/// What a request body may weigh.
-const MAX_BODY_BYTES: usize = 64 * 1024;
+use crate::{app::App, journal};
+pub use crate::{call::Call, reply::Reply};
 
 /// One Lambda.
 #[derive(Clone, Copy)]
@@ -66,179 +61,6 @@ pub struct Event {
     pub payload: Value,
     /// When Lambda will end this invocation.
     pub deadline: Timestamp,
-}
-
-/// A request of a known caller.
-pub struct Call {
-    pub caller: Caller,
-    request: Request,
-}
-
-impl Call {
-    pub const fn tenant(&self) -> TenantId {
-        self.caller.tenant
-    }
-
-    /// The id in the path. What cannot be an id is as unknown as an id that does not exist, and gets the same answer.
-    pub fn id<T: FromStr>(&self, noun: Noun) -> Result<T> {
-        let parameters = self.request.path_parameters_ref();
-        let id = parameters.and_then(|parameters| parameters.first("id"));
-        id.and_then(|id| id.parse().ok())
-            .ok_or(Error::NotFound(noun))
-    }
-
-    /// The members of the JSON object in the body.
-    pub fn fields(&self) -> Result<Fields> {
-        let body = self.body();
-        if body.len() > MAX_BODY_BYTES {
-            return Err(Error::TooLarge);
-        }
-        let content_type = self
-            .header(header::CONTENT_TYPE.as_str())?
-            .unwrap_or_default();
-        let media_type = content_type.split(';').next().unwrap_or_default().trim();
-        if !media_type.eq_ignore_ascii_case("application/json") {
-            return Err(Error::UnsupportedMediaType);
-        }
-        match serde_json::from_slice::<Value>(body) {
-            Ok(Value::Object(members)) => Ok(Fields::of_body(members)),
-            Ok(_) => Err(Error::invalid("", "must be a JSON object")),
-            // The position, and not serde's sentence, which quotes what it found.
-            Err(error) => Err(Error::invalid(
-                "",
-                format!(
-                    "is not valid JSON (line {}, column {})",
-                    error.line(),
-                    error.column()
-                ),
-            )),
-        }
-    }
-
-    /// The parameters of the query.
-    pub fn query(&self) -> Result<Fields> {
-        let query = self.request.query_string_parameters();
-        let mut members = Map::new();
-        let mut problems = Vec::new();
-        for (name, value) in query.iter() {
-            if members.insert(name.to_owned(), value.into()).is_some() {
-                problems.push(Problem::new(name, "must be given only once"));
-            }
-        }
-        if problems.is_empty() {
-            Ok(Fields::of_query(members))
-        } else {
-            Err(Error::Invalid(problems))
-        }
-    }
-
-    /// The version that the caller saw, from `If-Match`. `*` is any.
-    pub fn if_match(&self) -> Result<Option<Version>> {
-        match self.header(header::IF_MATCH.as_str())? {
-            None | Some("*") => Ok(None),
-            // A tag that was never ours is as stale as one that is not current any more.
-            Some(tag) => {
-                let version = tag.strip_prefix('"').and_then(|tag| tag.strip_suffix('"'));
-                version
-                    .and_then(|version| version.parse().ok())
-                    .map(|version| Some(Version(version)))
-                    .ok_or(Error::Stale)
-            }
-        }
-    }
-
-    /// The header `Idempotency-Key`.
-    pub fn idempotency_key(&self) -> Result<Option<&str>> {
-        const NAME: &str = "Idempotency-Key";
-        match self.header(NAME)? {
-            Some(key) if key.is_empty() || key.len() > 255 => {
-                Err(Error::invalid(NAME, "must be 1 to 255 characters"))
-            }
-            key => Ok(key),
-        }
-    }
-
-    pub fn body(&self) -> &[u8] {
-        self.request.body().as_ref()
-    }
-
-    /// This request's address with another `cursor`.
-    pub fn address_at(&self, cursor: &str) -> String {
-        let uri = self.request.uri();
-        let kept = self.request.query_string_parameters();
-        let mut query = url::form_urlencoded::Serializer::new(String::new());
-        query
-            .extend_pairs(kept.iter().filter(|(name, _)| *name != "cursor"))
-            .append_pair("cursor", cursor);
-        let path = format!("{}?{}", uri.path(), query.finish());
-        match (uri.scheme(), uri.authority()) {
-            (Some(scheme), Some(authority)) => format!("{scheme}://{authority}{path}"),
-            _ => path,
-        }
-    }
-
-    /// The path of this request with `segment` below it.
-    pub fn path_below(&self, segment: impl std::fmt::Display) -> String {
-        format!(
-            "{}/{segment}",
-            self.request.uri().path().trim_end_matches('/')
-        )
-    }
-
-    fn header(&self, name: &str) -> Result<Option<&str>> {
-        let value = self.request.headers().get(name);
-        value
-            .map(HeaderValue::to_str)
-            .transpose()
-            .map_err(|_| Error::invalid(name, "must be visible ASCII"))
-    }
-}
-
-/// What a function answers.
-#[derive(Debug)]
-pub struct Reply {
-    pub status: u16,
-    pub headers: Vec<(&'static str, String)>,
-    pub body: Option<Vec<u8>>,
-}
-
-impl Reply {
-    pub fn ok(body: &impl Serialize) -> Result<Self> {
-        Self::json(200, body)
-    }
-
-    pub fn created(location: String, body: &impl Serialize) -> Result<Self> {
-        Ok(Self::json(201, body)?.with("location", location))
-    }
-
-    pub const fn no_content() -> Self {
-        Self {
-            status: 204,
-            headers: Vec::new(),
-            body: None,
-        }
-    }
-
-    pub fn json(status: u16, body: &impl Serialize) -> Result<Self> {
-        let body = serde_json::to_vec(body).map_err(Error::internal)?;
-        Ok(Self {
-            status,
-            headers: vec![("content-type", "application/json".to_owned())],
-            body: Some(body),
-        })
-    }
-
-    #[must_use]
-    pub fn with(mut self, name: &'static str, value: String) -> Self {
-        self.headers.push((name, value));
-        self
-    }
-
-    /// The entity tag that `If-Match` takes back.
-    #[must_use]
-    pub fn with_version(self, version: Version) -> Self {
-        self.with("etag", format!("\"{}\"", version.0))
-    }
 }
 
 /// Runs one function until Lambda ends it.
@@ -313,7 +135,7 @@ async fn respond(
             right,
             handler,
         } => {
-            let outcome = match admit(request, right) {
+            let outcome = match Call::admit(request, right) {
                 Ok(call) => {
                     tenant = Some(call.tenant());
                     handler(app, call).await
@@ -341,22 +163,6 @@ async fn respond(
         began.elapsed(),
     );
     http_response(outcome.unwrap_or(reply), &request_id)
-}
-
-/// A call exists only with a caller who has the right.
-fn admit(request: Request, right: Right) -> Result<Call> {
-    let caller = match request.request_context_ref() {
-        Some(RequestContext::ApiGatewayV2(http)) => http
-            .authorizer
-            .as_ref()
-            .and_then(|authorizer| context::caller(&authorizer.fields)),
-        _ => None,
-    };
-    let caller = caller.ok_or(Error::Unauthenticated)?;
-    if !caller.may(right) {
-        return Err(Error::Forbidden(right));
-    }
-    Ok(Call { caller, request })
 }
 
 async fn handle(

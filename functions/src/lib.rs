@@ -5,6 +5,7 @@
 
 pub mod app;
 pub mod authorize;
+mod call;
 pub mod check_due_connections;
 mod context;
 pub mod create_tenant;
@@ -14,6 +15,7 @@ pub mod journal;
 pub mod native;
 pub mod openapi;
 mod paging;
+mod reply;
 pub mod sweep;
 
 pub use edge::run;
