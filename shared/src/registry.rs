@@ -77,18 +77,24 @@ impl Registry {
     ) -> Result<Connection> {
         let now = self.clock.now();
         let new = self.draft(tenant, &wanted, idempotency.as_ref(), now)?;
-        match self.store.add(&new, idempotency.as_ref(), now).await? {
-            Added::Stored => self.provision(&new, wanted.secret).await?,
+        let made = match self.store.add(&new, idempotency.as_ref(), now).await? {
+            Added::Stored => {
+                self.provision(&new, wanted.secret).await?;
+                new
+            }
             Added::Before(made) => {
                 if let Some(row) = self.store.row(tenant, made.id).await?
                     && is_provisioning(&row)
                 {
                     self.provision(&row, wanted.secret).await?;
                 }
-                return Ok(*made);
+                *made
             }
-        }
-        Ok(new)
+        };
+        Ok(Connection {
+            unfinished: None,
+            ..made
+        })
     }
 
     /// Edits a connection: `edit` says what it is to be, given what it is. `expected` is the version the caller saw.

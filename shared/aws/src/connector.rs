@@ -399,3 +399,6 @@ fn classify(error: hyper::Error) -> ConnectorError {
         ConnectorError::io(error)
     }
 }
+
+#[cfg(test)]
+mod tests;

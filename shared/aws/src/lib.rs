@@ -7,5 +7,6 @@ mod items;
 pub mod keys;
 mod retry;
 pub mod secrets;
+mod settings;
 mod signer;
 pub mod store;

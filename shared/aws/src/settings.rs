@@ -243,7 +243,7 @@ mod tests {
                 .unwrap();
             assert_eq!(
                 settings.dynamodb_uri().unwrap(),
-                format!("{}/", endpoint.url())
+                *format!("{}/", endpoint.url())
             );
 
             let params = secrets_manager::Params::builder()
@@ -253,7 +253,7 @@ mod tests {
             let resolver = secrets_manager::DefaultResolver::new();
             let endpoint = secrets_manager::ResolveEndpoint::resolve_endpoint(&resolver, &params);
             let url = format!("{}/", endpoint.await.unwrap().url());
-            assert_eq!(settings.secrets_manager_uri().unwrap(), url);
+            assert_eq!(settings.secrets_manager_uri().unwrap(), *url);
         }
     }
 

@@ -1,0 +1,129 @@
+//! The wheel, the list of checks out of turn, and the ticks.
+
+use futures::future::join_all;
+use shared::{
+    ports::{Due, Schedule as _},
+    timestamp::Timestamp,
+    wheel::Slot,
+};
+
+use super::{NOW, Stores, connection, tenant};
+
+fn due(n: u64, at: Timestamp) -> Due {
+    let row = connection(tenant(1), n);
+    Due {
+        tenant: row.tenant,
+        connection: row.id,
+        at,
+    }
+}
+
+#[tokio::test]
+async fn a_minute_is_claimed_by_one_of_two_ticks() {
+    let stores = Stores::start().await;
+    let until = NOW.plus_seconds(55);
+    let claims = (0..8).map(|_| stores.table.claim(NOW.minute(), NOW, until));
+
+    let mut claimed = Vec::new();
+    for claim in join_all(claims).await {
+        claimed.extend(claim.unwrap());
+    }
+
+    assert_eq!(claimed, [NOW.minute()]);
+}
+
+#[tokio::test]
+async fn a_claim_that_ran_out_is_up_for_the_next_unless_it_was_worked_off() {
+    let stores = Stores::start().await;
+    let minute = NOW.minute();
+    let claim = async |minute: i64, at: Timestamp| {
+        stores.table.claim(minute, at, at.plus_seconds(55)).await.unwrap()
+    };
+    assert_eq!(claim(minute, NOW).await, [minute]);
+    assert_eq!(claim(minute, NOW.plus_seconds(54)).await, [0; 0]);
+    assert_eq!(claim(minute, NOW.plus_seconds(55)).await, [minute]);
+    stores.table.finish(minute).await.unwrap();
+    stores.table.finish(minute).await.unwrap();
+    assert_eq!(claim(minute, NOW.plus_seconds(900)).await, [0; 0]);
+    assert_eq!(claim(minute + 1, NOW.plus_seconds(900)).await, [minute + 1]);
+}
+
+#[tokio::test]
+async fn what_was_missed_is_claimed_oldest_first_but_nothing_from_before_the_first_tick() {
+    let stores = Stores::start().await;
+    let first = NOW.minute();
+    let claim = async |minute: i64| {
+        let at = Timestamp::from_minute(minute);
+        let claimed = stores.table.claim(minute, at, at.plus_seconds(55)).await.unwrap();
+        for minute in &claimed {
+            stores.table.finish(*minute).await.unwrap();
+        }
+        claimed
+    };
+
+    assert_eq!(claim(first).await, [first]);
+    assert_eq!(claim(first + 1).await, [first + 1]);
+    assert_eq!(claim(first + 4).await, [first + 2, first + 3, first + 4]);
+    // A tick that comes late, after its successor, finds nothing left.
+    assert_eq!(claim(first + 3).await, [0; 0]);
+    let after_an_outage: Vec<_> = (first + 441..=first + 500).collect();
+    assert_eq!(claim(first + 500).await, after_an_outage);
+    assert_eq!(claim(first + 500).await, [0; 0]);
+}
+
+#[tokio::test]
+async fn a_slot_with_many_is_read_whole() {
+    let stores = Stores::start().await;
+    let mut expected = Vec::new();
+    for n in 0..400 {
+        let row = connection(tenant(u128::from(n % 3)), n);
+        stores.add(&row).await;
+        if Slot::of(row.id, 5).index == 2 {
+            expected.push((row.tenant, row.id));
+        }
+    }
+    expected.sort();
+    let slot = Slot {
+        period: 5,
+        index: 2,
+    };
+
+    let found = stores.table.slot(slot, NOW).await.unwrap();
+
+    assert!(expected.len() > 40);
+    assert_eq!(found, expected);
+}
+
+#[tokio::test]
+async fn checks_out_of_turn_wait_for_their_moment() {
+    let stores = Stores::start().await;
+    let postponed: Vec<_> = (0..100)
+        .map(|n| due(n, NOW.plus_seconds(i64::try_from(n).unwrap())))
+        .collect();
+
+    stores.table.postpone(&postponed).await.unwrap();
+
+    let mut found = stores.table.out_of_turn(NOW.plus_seconds(49)).await.unwrap();
+    found.sort_by_key(|due| due.at);
+    assert_eq!(found, postponed[..50]);
+    stores.table.drop_out_of_turn(&found[0]).await.unwrap();
+    stores.table.drop_out_of_turn(&found[0]).await.unwrap();
+    assert_eq!(stores.table.out_of_turn(NOW).await.unwrap(), []);
+}
+
+/// What is wanted later answers what was wanted before, but not the other way round.
+#[tokio::test]
+async fn of_two_moments_the_later_one_stays() {
+    let stores = Stores::start().await;
+    let (early, late) = (due(1, NOW), due(1, NOW.plus_seconds(60)));
+    let all = async || stores.table.out_of_turn(NOW.plus_seconds(900)).await.unwrap();
+
+    for postponed in [&early, &late, &early] {
+        stores.table.postpone(std::slice::from_ref(postponed)).await.unwrap();
+    }
+    assert_eq!(all().await, std::slice::from_ref(&late));
+    stores.table.drop_out_of_turn(&early).await.unwrap();
+    assert_eq!(all().await, std::slice::from_ref(&late));
+    stores.table.drop_out_of_turn(&late).await.unwrap();
+    assert_eq!(all().await, []);
+}
