@@ -57,7 +57,7 @@ use tokio_rustls::TlsConnector;
 /// How many unused connections are kept. A function has few requests in flight at once; more would only hold memory.
 const KEPT: usize = 8;
 
-/// Who asks, as CloudTrail shows it.
+/// Who asks, as AWS's logs show it.
 const CLIENT: &str = concat!("mcp-steward/", env!("CARGO_PKG_VERSION"));
 
 /// Opens, keeps and reuses connections. Clones share them.
