@@ -3,7 +3,7 @@
 //! A reader of that document may count on what it says, so an answer differs from it as soon as it has a status, a header or a
 //! member that is not described, lacks one that is promised, or has a value out of bounds.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::OnceLock};
 
 use http::HeaderMap;
 use jsonschema::{Draft, Validator};
@@ -12,13 +12,25 @@ use serde_json::{Value, json};
 const DOCUMENT: &str = include_str!("../../functions/src/openapi.json");
 
 /// The methods that a path may have an operation for, as the document spells them.
-pub const METHODS: [&str; 8] = ["get", "put", "post", "delete", "options", "head", "patch", "trace"];
+pub const METHODS: [&str; 8] = [
+    "get", "put", "post", "delete", "options", "head", "patch", "trace",
+];
 
 /// What HTTP or the gateway adds to every answer. No operation promises it.
-const OF_THE_TRANSPORT: [&str; 6] = ["apigw-requestid", "connection", "content-length", "date", "keep-alive", "transfer-encoding"];
+const OF_THE_TRANSPORT: [&str; 6] = [
+    "apigw-requestid",
+    "connection",
+    "content-length",
+    "date",
+    "keep-alive",
+    "transfer-encoding",
+];
 
 /// The description of the API, ready to be held against answers.
-pub struct Contract {
+#[derive(Clone, Copy)]
+pub struct Contract(&'static Description);
+
+struct Description {
     document: Value,
     operations: Vec<Operation>,
 }
@@ -34,42 +46,43 @@ struct Response {
     /// By name in small letters.
     headers: BTreeMap<String, Header>,
     /// Nothing where the answer has no body.
-    body: Option<Validator>,
+    body: Option<Schema>,
 }
 
 struct Header {
     is_required: bool,
-    schema: Value,
-    validator: Validator,
+    schema: Schema,
+}
+
+/// A schema that is compiled when it is asked for: most tests see few of the answers there are.
+struct Schema {
+    source: Value,
+    validator: OnceLock<Validator>,
 }
 
 impl Contract {
+    /// The one contract, read once however often it is loaded.
     pub fn load() -> Self {
-        let document: Value = serde_json::from_str(DOCUMENT).expect("openapi.json is JSON");
-        let answers = Answers::of(&document);
-        let mut operations = Vec::new();
-        for (path, item) in members(&document["paths"]) {
-            for (method, operation) in members(item).filter(|(method, _)| METHODS.contains(&method.as_str())) {
-                let responses = members(&operation["responses"]);
-                operations.push(Operation {
-                    method: method.to_uppercase(),
-                    path: path.clone(),
-                    responses: responses.map(|(status, response)| (status.clone(), answers.response(response))).collect(),
-                });
+        static DESCRIPTION: OnceLock<Description> = OnceLock::new();
+        Self(DESCRIPTION.get_or_init(|| {
+            let document: Value = serde_json::from_str(DOCUMENT).expect("openapi.json is JSON");
+            Description {
+                operations: operations(&document),
+                document,
             }
-        }
-        Self { document, operations }
+        }))
     }
 
-    pub fn document(&self) -> &Value {
-        &self.document
+    pub fn document(&self) -> &'static Value {
+        &self.0.document
     }
 
     /// A validator for the schema that `pointer` points at in the document, such as `/components/schemas/McpConnection`. Members
     /// that the schema does not name are let through only if the schema says so.
     pub fn schema(&self, pointer: &str) -> Validator {
-        let answers = Answers::of(&self.document);
-        answers.validator(&json!({ "$ref": format!("#{pointer}") }))
+        Answers::of(self.document())
+            .schema(&json!({ "$ref": format!("#{pointer}") }))
+            .compile()
     }
 
     /// Panics when the answer to a request is not as described, and says where they differ.
@@ -84,25 +97,68 @@ impl Contract {
         );
     }
 
-    fn differences(&self, method: &str, path: &str, status: u16, headers: &HeaderMap, body: &[u8]) -> Vec<String> {
+    fn differences(
+        &self,
+        method: &str,
+        path: &str,
+        status: u16,
+        headers: &HeaderMap,
+        body: &[u8],
+    ) -> Vec<String> {
         let path = path.split(['?', '#']).next().unwrap_or_default();
-        let operation = self.operations.iter().find(|operation| operation.method == method && operation.covers(path));
-        let Some(operation) = operation else { return unknown_route(status, body) };
+        let operation = self
+            .0
+            .operations
+            .iter()
+            .find(|operation| operation.method == method && operation.covers(path));
+        let Some(operation) = operation else {
+            return unknown_route(status, body);
+        };
         match operation.responses.get(&status.to_string()) {
             Some(response) => response.differences(headers, body),
             None => {
                 let known: Vec<_> = operation.responses.keys().map(String::as_str).collect();
-                vec![format!("the status {status} is not one of those described: {}", known.join(", "))]
+                vec![format!(
+                    "the status {status} is not one of those described: {}",
+                    known.join(", ")
+                )]
             }
         }
     }
 }
 
+fn operations(document: &Value) -> Vec<Operation> {
+    let answers = Answers::of(document);
+    let mut operations = Vec::new();
+    for (path, item) in members(&document["paths"]) {
+        for (method, operation) in
+            members(item).filter(|(method, _)| METHODS.contains(&method.as_str()))
+        {
+            let responses = members(&operation["responses"]);
+            operations.push(Operation {
+                method: method.to_uppercase(),
+                path: path.clone(),
+                responses: responses
+                    .map(|(status, response)| (status.clone(), answers.response(response)))
+                    .collect(),
+            });
+        }
+    }
+    operations
+}
+
 impl Operation {
     fn covers(&self, path: &str) -> bool {
-        let (ours, theirs): (Vec<_>, Vec<_>) = (self.path.split('/').collect(), path.split('/').collect());
+        let (ours, theirs): (Vec<_>, Vec<_>) =
+            (self.path.split('/').collect(), path.split('/').collect());
         ours.len() == theirs.len()
-            && ours.iter().zip(&theirs).all(|(ours, theirs)| if ours.starts_with('{') { !theirs.is_empty() } else { ours == theirs })
+            && ours.iter().zip(&theirs).all(|(ours, theirs)| {
+                if ours.starts_with('{') {
+                    !theirs.is_empty()
+                } else {
+                    ours == theirs
+                }
+            })
     }
 }
 
@@ -118,7 +174,10 @@ impl Response {
         }
         for name in headers.keys().map(http::HeaderName::as_str) {
             let is_of_the_body = name == "content-type" && self.body.is_some();
-            if !self.headers.contains_key(name) && !OF_THE_TRANSPORT.contains(&name) && !is_of_the_body {
+            if !self.headers.contains_key(name)
+                && !OF_THE_TRANSPORT.contains(&name)
+                && !is_of_the_body
+            {
                 found.push(format!("the header {name} is not described"));
             }
             if headers.get_all(name).iter().count() > 1 {
@@ -126,14 +185,20 @@ impl Response {
             }
         }
         match &self.body {
-            None if !body.is_empty() => found.push("there is a body and none is described".to_owned()),
+            None if !body.is_empty() => {
+                found.push("there is a body and none is described".to_owned())
+            }
             None => {}
-            Some(validator) => {
-                let content_type = headers.get("content-type").and_then(|value| value.to_str().ok());
+            Some(schema) => {
+                let content_type = headers
+                    .get("content-type")
+                    .and_then(|value| value.to_str().ok());
                 if content_type != Some("application/json") {
-                    found.push(format!("the content type is {content_type:?} and not application/json"));
+                    found.push(format!(
+                        "the content type is {content_type:?} and not application/json"
+                    ));
                 }
-                found.extend(body_differences(validator, body));
+                found.extend(body_differences(schema.validator(), body));
             }
         }
         found
@@ -142,12 +207,18 @@ impl Response {
 
 impl Header {
     fn difference(&self, name: &str, value: &http::HeaderValue) -> Option<String> {
-        let Ok(text) = value.to_str() else { return Some(format!("the header {name} is not text")) };
-        let value = match (&self.schema["type"], text.parse::<u64>()) {
+        let Ok(text) = value.to_str() else {
+            return Some(format!("the header {name} is not text"));
+        };
+        let value = match (&self.schema.source["type"], text.parse::<u64>()) {
             (Value::String(kind), Ok(number)) if kind == "integer" => json!(number),
             _ => json!(text),
         };
-        self.validator.iter_errors(&value).next().map(|error| format!("the header {name}: {error}"))
+        self.schema
+            .validator()
+            .iter_errors(&value)
+            .next()
+            .map(|error| format!("the header {name}: {error}"))
     }
 }
 
@@ -160,19 +231,23 @@ impl Answers {
     /// The document lets clients tolerate members that are new. Here no member may be there that it does not name.
     fn of(document: &Value) -> Self {
         let mut components = document["components"].clone();
-        if let Some(schemas) = components["schemas"].as_object_mut() {
-            schemas.values_mut().for_each(close);
-        }
+        components["schemas"]
+            .as_object_mut()
+            .expect("openapi.json has schemas")
+            .values_mut()
+            .for_each(close);
         Self { components }
     }
 
     fn response(&self, response: &Value) -> Response {
         let response = self.resolve(response);
-        let headers = members(&response["headers"]).map(|(name, header)| (name.to_lowercase(), self.header(header))).collect();
+        let headers = members(&response["headers"])
+            .map(|(name, header)| (name.to_lowercase(), self.header(header)))
+            .collect();
         let body = response["content"].get("application/json").map(|content| {
             let mut schema = content["schema"].clone();
             close(&mut schema);
-            self.validator(&schema)
+            self.schema(&schema)
         });
         Response { headers, body }
     }
@@ -181,24 +256,46 @@ impl Answers {
         let header = self.resolve(header);
         Header {
             is_required: header["required"] == true,
-            schema: header["schema"].clone(),
-            validator: self.validator(&header["schema"]),
+            schema: self.schema(&header["schema"]),
         }
     }
 
     /// Follows a reference into the components.
     fn resolve<'a>(&'a self, value: &'a Value) -> &'a Value {
-        let Some(reference) = value["$ref"].as_str() else { return value };
-        let pointer = reference.strip_prefix("#/components").unwrap_or_else(|| panic!("{reference} is no reference into the components"));
-        self.components.pointer(pointer).unwrap_or_else(|| panic!("{reference} leads nowhere"))
+        let Some(reference) = value["$ref"].as_str() else {
+            return value;
+        };
+        let pointer = reference
+            .strip_prefix("#/components")
+            .unwrap_or_else(|| panic!("{reference} is no reference into the components"));
+        self.components
+            .pointer(pointer)
+            .unwrap_or_else(|| panic!("{reference} leads nowhere"))
     }
 
     /// The components come with the schema, so that its references lead somewhere.
-    fn validator(&self, schema: &Value) -> Validator {
-        let mut root = schema.clone();
-        root["components"] = self.components.clone();
-        let options = jsonschema::options().with_draft(Draft::Draft202012).should_validate_formats(true);
-        options.build(&root).unwrap_or_else(|error| panic!("openapi.json has a schema that is none: {error}\n{schema:#}"))
+    fn schema(&self, schema: &Value) -> Schema {
+        let mut source = schema.clone();
+        source["components"] = json!({ "schemas": self.components["schemas"] });
+        Schema {
+            source,
+            validator: OnceLock::new(),
+        }
+    }
+}
+
+impl Schema {
+    fn validator(&self) -> &Validator {
+        self.validator.get_or_init(|| self.compile())
+    }
+
+    fn compile(&self) -> Validator {
+        let options = jsonschema::options()
+            .with_draft(Draft::Draft202012)
+            .should_validate_formats(true);
+        options
+            .build(&self.source)
+            .unwrap_or_else(|error| panic!("openapi.json has a schema that is none: {error}"))
     }
 }
 
@@ -206,14 +303,28 @@ impl Answers {
 ///
 /// What stands beside a `$ref`, or in `allOf` or `if`, only adds to a schema that is closed itself.
 fn close(schema: &mut Value) {
-    let Some(keywords) = schema.as_object_mut() else { return };
+    let Some(keywords) = schema.as_object_mut() else {
+        return;
+    };
     for name in ["anyOf", "oneOf"] {
-        keywords.get_mut(name).and_then(Value::as_array_mut).into_iter().flatten().for_each(close);
+        keywords
+            .get_mut(name)
+            .and_then(Value::as_array_mut)
+            .into_iter()
+            .flatten()
+            .for_each(close);
     }
     keywords.get_mut("items").into_iter().for_each(close);
-    keywords.get_mut("properties").and_then(Value::as_object_mut).into_iter().flat_map(|properties| properties.values_mut()).for_each(close);
+    keywords
+        .get_mut("properties")
+        .and_then(Value::as_object_mut)
+        .into_iter()
+        .flat_map(|properties| properties.values_mut())
+        .for_each(close);
     if keywords.contains_key("properties") && !keywords.contains_key("$ref") {
-        keywords.entry("additionalProperties").or_insert(false.into());
+        keywords
+            .entry("additionalProperties")
+            .or_insert(false.into());
     }
 }
 
@@ -221,7 +332,15 @@ fn body_differences(validator: &Validator, body: &[u8]) -> Vec<String> {
     match serde_json::from_slice::<Value>(body) {
         Ok(body) => {
             let errors = validator.iter_errors(&body);
-            errors.map(|error| format!("the body at {:?}: {error} (by {})", error.instance_path().to_string(), error.schema_path())).collect()
+            errors
+                .map(|error| {
+                    format!(
+                        "the body at {:?}: {error} (by {})",
+                        error.instance_path().to_string(),
+                        error.schema_path()
+                    )
+                })
+                .collect()
         }
         Err(error) => vec![format!("the body is not JSON: {error}")],
     }
@@ -229,8 +348,14 @@ fn body_differences(validator: &Validator, body: &[u8]) -> Vec<String> {
 
 /// To a route that there is not the gateway answers, always in the same words.
 fn unknown_route(status: u16, body: &[u8]) -> Vec<String> {
-    let is_gateways = status == 404 && serde_json::from_slice::<Value>(body).is_ok_and(|body| body == json!({"message": "Not Found"}));
-    if is_gateways { Vec::new() } else { vec!["no such operation is described, so it must be the gateway's 404".to_owned()] }
+    let is_gateways = status == 404
+        && serde_json::from_slice::<Value>(body)
+            .is_ok_and(|body| body == json!({"message": "Not Found"}));
+    if is_gateways {
+        Vec::new()
+    } else {
+        vec!["no such operation is described, so it must be the gateway's 404".to_owned()]
+    }
 }
 
 fn members(value: &Value) -> impl Iterator<Item = (&String, &Value)> {
@@ -244,19 +369,42 @@ mod tests {
     use super::*;
 
     const PATH: &str = "/api/mcp-connections/0195cd1f-7c00-7b3e-8a51-0f6a3c9d2e41";
-    const OURS: [(&str, &str); 3] = [("x-request-id", "r"), ("cache-control", "no-store"), ("content-type", "application/json")];
+    const OURS: [(&str, &str); 3] = [
+        ("x-request-id", "r"),
+        ("cache-control", "no-store"),
+        ("content-type", "application/json"),
+    ];
 
     fn headers(of: &[(&'static str, &'static str)]) -> HeaderMap {
-        of.iter().map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value))).collect()
+        of.iter()
+            .map(|(name, value)| {
+                (
+                    HeaderName::from_static(name),
+                    HeaderValue::from_static(value),
+                )
+            })
+            .collect()
     }
 
     fn example(name: &str) -> Value {
         Contract::load().document()["components"]["examples"][name]["value"].clone()
     }
 
-    fn told(method: &str, path: &str, status: u16, of: &[(&'static str, &'static str)], body: &Value) -> String {
-        let body = if body.is_null() { Vec::new() } else { serde_json::to_vec(body).unwrap() };
-        Contract::load().differences(method, path, status, &headers(of), &body).join("\n")
+    fn told(
+        method: &str,
+        path: &str,
+        status: u16,
+        of: &[(&'static str, &'static str)],
+        body: &Value,
+    ) -> String {
+        let body = if body.is_null() {
+            Vec::new()
+        } else {
+            serde_json::to_vec(body).unwrap()
+        };
+        Contract::load()
+            .differences(method, path, status, &headers(of), &body)
+            .join("\n")
     }
 
     /// What differs when `example`, changed a little, is the answer to reading a connection.
@@ -272,7 +420,16 @@ mod tests {
         for name in ["Unchecked", "Working", "Failing"] {
             assert_eq!(told_of(name, |_| {}), "");
         }
-        assert_eq!(told("GET", "/api/mcp-connections?limit=1", 200, &OURS, &example("ListOfOne")), "");
+        assert_eq!(
+            told(
+                "GET",
+                "/api/mcp-connections?limit=1",
+                200,
+                &OURS,
+                &example("ListOfOne")
+            ),
+            ""
+        );
     }
 
     #[test]
@@ -280,16 +437,26 @@ mod tests {
         type Change = fn(&mut Value);
         let changes: [(&str, Change); 8] = [
             ("secret", |body| body["secret"] = json!("x")),
-            ("/serverInfo", |body| body["serverInfo"]["icon"] = json!("x")),
-            ("toolCount", |body| drop(body.as_object_mut().unwrap().remove("toolCount"))),
+            ("/serverInfo", |body| {
+                body["serverInfo"]["icon"] = json!("x")
+            }),
+            ("toolCount", |body| {
+                drop(body.as_object_mut().unwrap().remove("toolCount"))
+            }),
             ("/status", |body| body["status"] = json!("well")),
-            ("/createdAt", |body| body["createdAt"] = json!("2026-03-25T12:00:00Z")),
+            ("/createdAt", |body| {
+                body["createdAt"] = json!("2026-03-25T12:00:00Z")
+            }),
             ("/id", |body| body["id"] = json!("7")),
             ("/retryable", |body| body["retryable"] = json!(true)),
             ("headerName", |body| body["authType"] = json!("api_key")),
         ];
         for (place, change) in changes {
-            assert!(told_of("Working", change).contains(place), "{place}: {}", told_of("Working", change));
+            assert!(
+                told_of("Working", change).contains(place),
+                "{place}: {}",
+                told_of("Working", change)
+            );
         }
     }
 
@@ -297,9 +464,16 @@ mod tests {
     fn headers_and_statuses_are_held_to_the_description() {
         let body = example("Working");
         assert!(told("GET", PATH, 200, &OURS, &body).contains("the header etag is missing"));
-        let with_all: Vec<_> = OURS.into_iter().chain([("etag", "3"), ("x-debug", "1")]).collect();
+        let with_all: Vec<_> = OURS
+            .into_iter()
+            .chain([("etag", "3"), ("x-debug", "1")])
+            .collect();
         let both = told("GET", PATH, 200, &with_all, &body);
-        assert!(both.contains("the header etag:") && both.contains("the header x-debug is not described"), "{both}");
+        assert!(
+            both.contains("the header etag:")
+                && both.contains("the header x-debug is not described"),
+            "{both}"
+        );
         assert!(told("GET", PATH, 418, &OURS, &body).contains("418 is not one of those described"));
         assert!(told("DELETE", PATH, 204, &OURS[..2], &body).contains("there is a body"));
         assert_eq!(told("DELETE", PATH, 204, &OURS[..2], &Value::Null), "");
@@ -307,21 +481,47 @@ mod tests {
 
     #[test]
     fn an_error_has_the_code_of_its_status_and_nothing_of_another() {
-        let not_found = json!({"error": "Connection not found", "code": "not_found", "requestId": "r"});
+        let not_found =
+            json!({"error": "Connection not found", "code": "not_found", "requestId": "r"});
         assert_eq!(told("GET", PATH, 404, &OURS, &not_found), "");
-        assert_eq!(told("GET", PATH, 404, &OURS[2..], &json!({"message": "Not Found"})), "");
-        for change in [json!({"code": "forbidden"}), json!({"details": [{"field": "/x", "problem": "is"}]}), json!({"message": "Not Found"})] {
+        assert_eq!(
+            told(
+                "GET",
+                PATH,
+                404,
+                &OURS[2..],
+                &json!({"message": "Not Found"})
+            ),
+            ""
+        );
+        for change in [
+            json!({"code": "forbidden"}),
+            json!({"details": [{"field": "/x", "problem": "is"}]}),
+            json!({"message": "Not Found"}),
+        ] {
             let mut other = not_found.clone();
-            other.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
+            other
+                .as_object_mut()
+                .unwrap()
+                .extend(change.as_object().unwrap().clone());
             assert_ne!(told("GET", PATH, 404, &OURS, &other), "", "{other}");
         }
     }
 
     #[test]
     fn what_is_no_route_is_the_gateways_to_answer() {
-        assert_eq!(told("GET", "/", 404, &[], &json!({"message": "Not Found"})), "");
-        assert_eq!(told("PUT", PATH, 404, &[], &json!({"message": "Not Found"})), "");
+        assert_eq!(
+            told("GET", "/", 404, &[], &json!({"message": "Not Found"})),
+            ""
+        );
+        assert_eq!(
+            told("PUT", PATH, 404, &[], &json!({"message": "Not Found"})),
+            ""
+        );
         assert_ne!(told("GET", "/", 200, &[], &json!({})), "");
-        assert_ne!(told("GET", "/api/mcp-connections/", 200, &OURS, &json!([])), "");
+        assert_ne!(
+            told("GET", "/api/mcp-connections/", 200, &OURS, &json!([])),
+            ""
+        );
     }
 }
