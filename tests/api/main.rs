@@ -1,2 +1,8 @@
+//! What must hold, over the whole stack. One binary, so that it is linked once.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod agreement;
+mod openapi;
 mod storage;
+mod tidy;
