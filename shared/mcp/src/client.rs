@@ -98,6 +98,8 @@ impl<'a> Client<'a> {
             body: Vec::new(),
         };
         let _ = self.channel.tell(&ask, until, transcript).await;
+        // Whatever came of it is no reason of the check's.
+        transcript.close(None);
     }
 
     /// First contact, by the rule of `era`.

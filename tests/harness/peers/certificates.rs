@@ -43,7 +43,9 @@ fn key() -> KeyPair {
 
 /// The certificate of the authority, to be trusted in tests.
 pub fn root() -> CertificateDer<'static> {
-    AsRef::<rcgen::Certificate>::as_ref(authority()).der().clone()
+    AsRef::<rcgen::Certificate>::as_ref(authority())
+        .der()
+        .clone()
 }
 
 /// Speaks TLS with a certificate.

@@ -129,7 +129,9 @@ impl PeerBuilder {
     /// Starts it on a port of its own on 127.0.0.1.
     pub async fn start(self) -> Peer {
         let listener = bind(SocketAddr::from(([127, 0, 0, 1], 0))).await;
-        let address = listener.local_addr().expect("a bound socket has an address");
+        let address = listener
+            .local_addr()
+            .expect("a bound socket has an address");
         let scheme = if self.certificate.is_some() {
             "https"
         } else {

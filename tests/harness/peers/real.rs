@@ -105,8 +105,12 @@ impl ServerHandler for Handler {
 }
 
 /// Serves one connection. The sessions are the peer's, since clients come back for them on other connections.
-pub(super) async fn serve<S>(stream: S, kind: Rmcp, shared: Shared, sessions: Arc<LocalSessionManager>)
-where
+pub(super) async fn serve<S>(
+    stream: S,
+    kind: Rmcp,
+    shared: Shared,
+    sessions: Arc<LocalSessionManager>,
+) where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let mut config = StreamableHttpServerConfig::default();

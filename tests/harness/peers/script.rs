@@ -142,8 +142,12 @@ where
         }
         Behaviour::GzipBomb => {
             // What makes it a bomb is the header: a client that inflates has already lost.
-            let bomb = Plain::new(200, "application/json", b"\x1f\x8b\x08\0\0\0\0\0\0\x03".repeat(100))
-                .with("Content-Encoding", "gzip");
+            let bomb = Plain::new(
+                200,
+                "application/json",
+                b"\x1f\x8b\x08\0\0\0\0\0\0\x03".repeat(100),
+            )
+            .with("Content-Encoding", "gzip");
             wire.write(&bomb.bytes()).await
         }
         Behaviour::TwoContentLengths => {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use rmcp::transport::streamable_http_server::session::local::LocalSessionManager;
 use tokio::{
-    io::{AsyncRead, AsyncWrite},
+    io::{AsyncRead, AsyncWrite, AsyncWriteExt as _},
     net::TcpListener,
     task::JoinSet,
 };
@@ -35,10 +35,13 @@ pub(super) async fn serve(listener: TcpListener, tls: Option<TlsAcceptor>, share
                     let _open = stream;
                     std::future::pending::<()>().await;
                 }
-                (_, Nature::Hostile(Behaviour::CloseAtOnce)) | (None, Nature::Hostile(Behaviour::NoTls)) => {}
-                (Some(_), Nature::Hostile(Behaviour::NoTls)) | (None, _) => {
-                    serve_stream(stream, nature, shared, sessions).await;
+                (_, Nature::Hostile(Behaviour::CloseAtOnce)) => {}
+                (Some(_), Nature::Hostile(Behaviour::NoTls)) => {
+                    // What a web server says to a first line that it cannot read.
+                    let mut stream = stream;
+                    let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await;
                 }
+                (None, _) => serve_stream(stream, nature, shared, sessions).await,
                 (Some(tls), _) => {
                     if let Ok(stream) = tls.accept(stream).await {
                         serve_stream(stream, nature, shared, sessions).await;

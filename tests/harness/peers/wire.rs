@@ -42,8 +42,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
         while self.read.len() < head_end + length {
             self.more().await?;
         }
-        let body = serde_json::from_slice(&self.read[head_end..head_end + length])
-            .unwrap_or(Value::Null);
+        let body =
+            serde_json::from_slice(&self.read[head_end..head_end + length]).unwrap_or(Value::Null);
         self.read.drain(..head_end + length);
         Some(Seen {
             method,
