@@ -25,7 +25,8 @@ impl TurnedClock {
     pub fn turn_to_next_minute(&self) {
         let now = self.now();
         let next = Timestamp::from_minute(now.minute() + 1);
-        self.ahead_ms.fetch_add(next.millis_since(now) + 10, Ordering::SeqCst);
+        self.ahead_ms
+            .fetch_add(next.millis_since(now) + 10, Ordering::SeqCst);
     }
 }
 
@@ -38,7 +39,8 @@ impl Clock for TurnedClock {
     async fn sleep_until(&self, moment: Timestamp) {
         // Whatever else is ready goes first, as it would while real time passes.
         tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-        let wait = moment.millis_since(self.now());
-        self.ahead_ms.fetch_add(wait, Ordering::SeqCst);
+        // The moment itself is aimed at, so that two who sleep until it do not turn the clock twice.
+        let ahead = moment.millis() - SystemClock.now().millis();
+        self.ahead_ms.fetch_max(ahead, Ordering::SeqCst);
     }
 }

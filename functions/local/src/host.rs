@@ -1,11 +1,6 @@
 //! Runs the functions in this process: each with an app of its own, built from the environment that template.yaml gives it.
 
-use std::{
-    collections::BTreeMap,
-    future::ready,
-    sync::Arc,
-    time::{Duration, UNIX_EPOCH},
-};
+use std::{collections::BTreeMap, future::ready, sync::Arc, time::Duration};
 
 use functions::{
     FUNCTIONS,
@@ -37,6 +32,7 @@ pub struct Surroundings {
 
 pub struct Host {
     functions: BTreeMap<String, Hosted>,
+    clock: Arc<dyn Clock>,
 }
 
 struct Hosted {
@@ -75,33 +71,50 @@ impl Host {
                 },
             );
         }
-        Ok(Self { functions })
+        Ok(Self {
+            functions,
+            clock: Arc::clone(&surroundings.clock),
+        })
+    }
+
+    /// Invokes a function that has this much time left, or all of its own.
+    pub(crate) fn invoke_within(
+        &self,
+        name: &str,
+        event: Value,
+        time: Option<Duration>,
+    ) -> BoxFuture<'_, Result<Value, InvokeError>> {
+        let Some(hosted) = self.functions.get(name) else {
+            let unknown = InvokeError(format!("there is no function {name}"));
+            return Box::pin(ready(Err(unknown)));
+        };
+        let time = time.unwrap_or(hosted.timeout);
+        let mut context = Context::default();
+        context.request_id = ambient::id().to_string();
+        context.deadline = self.deadline(time);
+        let answer = edge::invoke(hosted.function, hosted.app.clone(), event, context);
+        Box::pin(async move {
+            match tokio::time::timeout(time, answer).await {
+                Err(_) => Err(InvokeError(format!(
+                    "it did not answer within its {} s",
+                    time.as_secs_f64()
+                ))),
+                Ok(answer) => answer.map_err(|error| InvokeError(error.to_string())),
+            }
+        })
+    }
+
+    /// The deadline is told by the clock that the functions live by, or a turned clock would always be past it.
+    fn deadline(&self, time: Duration) -> u64 {
+        let now = u64::try_from(self.clock.now().millis()).unwrap_or(0);
+        now.saturating_add(u64::try_from(time.as_millis()).unwrap_or(u64::MAX))
     }
 }
 
 impl Invoke for Host {
     /// Goes through the conversions that Lambda's runtime makes.
     fn invoke(&self, name: &str, event: Value) -> BoxFuture<'_, Result<Value, InvokeError>> {
-        let Some(hosted) = self.functions.get(name) else {
-            let unknown = InvokeError(format!("there is no function {name}"));
-            return Box::pin(ready(Err(unknown)));
-        };
-        let deadline = (ambient::now() + hosted.timeout)
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default();
-        let mut context = Context::default();
-        context.request_id = ambient::id().to_string();
-        context.deadline = u64::try_from(deadline.as_millis()).unwrap_or(u64::MAX);
-        let answer = edge::invoke(hosted.function, hosted.app.clone(), event, context);
-        Box::pin(async move {
-            match tokio::time::timeout(hosted.timeout, answer).await {
-                Err(_) => Err(InvokeError(format!(
-                    "it did not answer within its {} s",
-                    hosted.timeout.as_secs()
-                ))),
-                Ok(answer) => answer.map_err(|error| InvokeError(error.to_string())),
-            }
-        })
+        self.invoke_within(name, event, None)
     }
 }
 

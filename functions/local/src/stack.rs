@@ -199,6 +199,16 @@ impl Stack {
         self.host.invoke(function, event).await
     }
 
+    /// Invokes a function that has only this much time left.
+    pub async fn invoke_within(
+        &self,
+        function: &str,
+        event: Value,
+        time: Duration,
+    ) -> Result<Value, InvokeError> {
+        self.host.invoke_within(function, event, Some(time)).await
+    }
+
     /// Stops taking requests, lets those that run end, and returns when all is quiet.
     pub async fn stop(mut self) {
         let _ = self.stop.send(true);
