@@ -40,8 +40,14 @@ async fn handle(app: App, event: Event) -> Result<Value> {
 
 /// The key as it was sent: `Authorization: Bearer <key>`, or the key alone in `x-portkey-api-key`.
 fn presented(event: &Value) -> Option<&str> {
-    let headers = event.get("headers")?;
-    let header = |name: &str| headers.get(name).and_then(Value::as_str);
+    let headers = event.get("headers")?.as_object()?;
+    // API Gateway writes the names in lower case, `sam local` as they were sent.
+    let header = |name: &str| {
+        let mut headers = headers.iter();
+        headers
+            .find(|(sent, _)| sent.eq_ignore_ascii_case(name))
+            .and_then(|(_, value)| value.as_str())
+    };
     if let Some(key) = header("x-portkey-api-key") {
         return Some(key.trim());
     }
