@@ -13,8 +13,8 @@ mod wire;
 
 use std::fs;
 use std::future::Future;
-use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::io;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -28,6 +28,7 @@ pub use self::failure::Failure;
 use self::vault::Vault;
 pub use self::wire::{Tag, Time};
 use crate::ambient;
+use crate::private_file;
 use crate::server::{self, BodyError, Request, Response};
 
 const CONTENT_TYPE: &str = "application/x-amz-json-1.1";
@@ -139,7 +140,9 @@ impl SecretsManager {
 
         kept.dirty |= changes;
         if let (Some(file), true) = (&self.file, kept.dirty) {
-            save(file, &kept.vault)
+            serde_json::to_vec(&kept.vault)
+                .map_err(io::Error::from)
+                .and_then(|bytes| private_file::write(file, &bytes))
                 .map_err(|error| Failure::Internal(format!("not saved: {error}")))?;
         }
         kept.dirty = false;
@@ -249,19 +252,6 @@ fn status(failure: &Failure) -> StatusCode {
         Failure::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         _ => StatusCode::BAD_REQUEST,
     }
-}
-
-/// Writes beside the file and renames, so that a crash leaves the old state or the new one. Nobody else may read it.
-fn save(file: &Path, vault: &Vault) -> io::Result<()> {
-    use std::os::unix::fs::OpenOptionsExt;
-
-    let beside = file.with_extension("new");
-    let mut options = fs::OpenOptions::new();
-    options.write(true).create(true).truncate(true).mode(0o600);
-    let mut out = io::BufWriter::new(options.open(&beside)?);
-    serde_json::to_writer(&mut out, vault)?;
-    out.flush()?;
-    fs::rename(&beside, file)
 }
 
 #[cfg(test)]
