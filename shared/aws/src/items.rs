@@ -17,7 +17,10 @@ use shared::{
     verdict::Reason,
 };
 
-use crate::keys::{EXPIRES_AT, Key, PK, SK, THE_SHARD, UNFINISHED_SHARD, UNFINISHED_SINCE};
+use crate::{
+    attributes,
+    keys::{EXPIRES_AT, Key, PK, SK, THE_SHARD, UNFINISHED_SHARD, UNFINISHED_SINCE},
+};
 
 pub(crate) type Item = HashMap<String, AttributeValue>;
 
@@ -64,7 +67,7 @@ pub(crate) fn item(of: &Key<'_>, noun: &impl Serialize) -> Result<Item> {
 }
 
 pub(crate) fn noun<T: DeserializeOwned>(item: Item) -> Result<T> {
-    serde_dynamo::from_item(item).map_err(Error::internal)
+    attributes::read(item).map_err(Error::internal)
 }
 
 pub(crate) fn row_item(row: &Connection) -> Result<Item> {
@@ -176,4 +179,172 @@ fn unpack(packed: &str) -> Option<Vec<Count>> {
             })
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use serde_json::json;
+    use shared::{
+        connection::{ConnectionId, Work},
+        contract::ContractSummary,
+        health::{Next, Observation},
+        history::Incident,
+        tenant::TenantId,
+        verdict::Era,
+    };
+    use uuid::Uuid;
+
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::from_millis(1_774_440_000_007);
+
+    fn ids() -> (TenantId, ConnectionId) {
+        (
+            TenantId::new(Uuid::from_u128(1)),
+            ConnectionId::new(Uuid::from_u128(2)),
+        )
+    }
+
+    fn connection() -> Connection {
+        let (tenant, id) = ids();
+        serde_json::from_value(json!({
+            "tenant": tenant,
+            "id": id,
+            "name": "日本語",
+            "serverUrl": "https://mcp.example.com/mcp?x=1",
+            "auth": {"type": "api_key", "header": "x-api-key"},
+            "credential": {"version": id, "origin": "https://mcp.example.com", "updated_at": NOW},
+            "enabled": false,
+            "checkInterval": 3600,
+            "createdAt": NOW,
+            "updatedAt": NOW,
+            "version": 4_294_967_295_u32,
+            "revision": u64::MAX - 1,
+            "epoch": 7,
+            "idempotency": "key",
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn a_row_is_read_as_it_was_written_and_what_a_later_version_adds_is_ignored() {
+        let version = Uuid::from_u128(3);
+        let works = [
+            json!(null),
+            json!({"work": "provision"}),
+            json!({"work": "discard"}),
+            json!({"work": "remove"}),
+            json!({"work": "replace", "version": version}),
+        ];
+        for work in works {
+            let work: Option<Work> = serde_json::from_value(work).unwrap();
+            let row = connection().with_work(work, NOW);
+            let mut item = row_item(&row).unwrap();
+            assert_eq!(
+                item.contains_key(UNFINISHED_SHARD),
+                row.unfinished.is_some()
+            );
+            assert_eq!(
+                item.contains_key(UNFINISHED_SINCE),
+                row.unfinished.is_some()
+            );
+            for later in [
+                AttributeValue::Ss(vec!["x".to_owned()]),
+                AttributeValue::M(HashMap::from([("x".to_owned(), number(1))])),
+                AttributeValue::Null(true),
+            ] {
+                item.insert("later".to_owned(), later);
+                assert_eq!(noun::<Connection>(item.clone()).unwrap(), row);
+            }
+        }
+    }
+
+    #[test]
+    fn an_item_that_cannot_be_read_is_an_error_and_no_panic() {
+        let mut item = row_item(&connection()).unwrap();
+        item.insert("version".to_owned(), AttributeValue::N("1.5".to_owned()));
+        assert!(matches!(
+            noun::<Connection>(item.clone()),
+            Err(Error::Internal(_))
+        ));
+        item.insert("version".to_owned(), AttributeValue::N("-1".to_owned()));
+        assert!(matches!(
+            noun::<Connection>(item.clone()),
+            Err(Error::Internal(_))
+        ));
+        item.remove("version");
+        assert!(matches!(noun::<Connection>(item), Err(Error::Internal(_))));
+    }
+
+    #[test]
+    fn health_is_read_as_it_was_written_at_every_step() {
+        let (tenant, id) = ids();
+        let key = Key::Health(tenant, id);
+        let mut known = Health::unknown(3);
+        let reasons = [
+            None,
+            Some(Reason::ConnectRefused),
+            Some(Reason::CredentialRejected),
+        ];
+        for n in 0..200_i64 {
+            assert_eq!(health(health_item(&key, &known).unwrap()).unwrap(), known);
+            let observed = Observation {
+                at: NOW.plus_seconds(n * 7200),
+                reason: reasons[usize::try_from(n).unwrap() * n.unsigned_abs() as usize / 3 % 3],
+                retry_after_seconds: None,
+                latency_ms: n.unsigned_abs(),
+                era: (n > 3).then_some(Era::Modern),
+            };
+            known = known.after(&observed, 300);
+        }
+        for next in [Next::Turn, Next::Confirm(NOW), Next::NotBefore(NOW)] {
+            known.next = next;
+            assert_eq!(health(health_item(&key, &known).unwrap()).unwrap(), known);
+        }
+        let mut broken = health_item(&key, &known).unwrap();
+        broken.insert(HOURS.to_owned(), text("1 2"));
+        assert!(health(broken).is_err());
+    }
+
+    #[test]
+    fn the_other_nouns_are_read_as_they_were_written() {
+        let (tenant, id) = ids();
+        let summary: ContractSummary = serde_json::from_value(json!({
+            "digest": "abc",
+            "protocol_version": "2026-07-28",
+            "server_info": {"name": "s", "version": ""},
+            "instructions": null,
+            "tool_count": 12,
+        }))
+        .unwrap();
+        let written = item(&Key::Contract(tenant, id), &summary).unwrap();
+        assert_eq!(noun::<ContractSummary>(written).unwrap(), summary);
+
+        let incident = Incident {
+            started_at: NOW,
+            ended_at: None,
+            reason: Some(Reason::DnsFailure),
+        };
+        let written = item(&Key::Incident(tenant, id, NOW), &incident).unwrap();
+        assert_eq!(noun::<Incident>(written).unwrap(), incident);
+    }
+
+    #[test]
+    fn samples_are_read_as_they_were_written() {
+        for reason in Reason::ALL.into_iter().map(Some).chain([None]) {
+            for status in [Status::Unknown, Status::Active, Status::Error] {
+                let written = Sample {
+                    at: NOW,
+                    status,
+                    reason,
+                    latency_ms: u64::MAX,
+                };
+                assert_eq!(sample(&packed_sample(&written)), Some(written));
+            }
+        }
+        assert_eq!(sample("1774440000007 active"), None);
+        assert_eq!(sample("1774440000007 active surprising 3"), None);
+    }
 }

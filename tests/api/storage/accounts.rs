@@ -53,7 +53,11 @@ async fn the_keys_of_a_new_tenant_are_on_record() {
         key(tenant(1), 2, Some(NOW.plus_seconds(60))),
     ];
 
-    stores.table.found(&founded(tenant(1), "Acme", keys.clone())).await.unwrap();
+    stores
+        .table
+        .found(&founded(tenant(1), "Acme", keys.clone()))
+        .await
+        .unwrap();
 
     for record in keys {
         let found = stores.table.key(tenant(1), record.id).await.unwrap();
@@ -61,7 +65,14 @@ async fn the_keys_of_a_new_tenant_are_on_record() {
         let foreign = stores.table.key(tenant(2), record.id).await.unwrap();
         assert!(foreign.is_none());
     }
-    assert!(stores.table.key(tenant(1), key_id(3)).await.unwrap().is_none());
+    assert!(
+        stores
+            .table
+            .key(tenant(1), key_id(3))
+            .await
+            .unwrap()
+            .is_none()
+    );
 }
 
 /// An expired key is refused as expired, which needs its record: the table must not drop it.
@@ -71,7 +82,13 @@ async fn the_table_never_drops_an_expired_key() {
     let new = founded(tenant(1), "Acme", vec![key(tenant(1), 1, Some(NOW))]);
     stores.table.found(&new).await.unwrap();
 
-    let items = stores.client.scan().table_name(&stores.name).send().await.unwrap();
+    let items = stores
+        .client
+        .scan()
+        .table_name(&stores.name)
+        .send()
+        .await
+        .unwrap();
 
     for item in items.items() {
         assert!(!item.contains_key("expiresAt"), "{item:?}");

@@ -117,7 +117,11 @@ impl Check {
         }
     }
 
-    fn checked<'a>(&'a self, connection: &'a Connection, contract: Option<&'a Contract>) -> Checked<'a> {
+    fn checked<'a>(
+        &'a self,
+        connection: &'a Connection,
+        contract: Option<&'a Contract>,
+    ) -> Checked<'a> {
         Checked {
             connection,
             before: &self.before,
@@ -214,7 +218,10 @@ async fn secret_store() -> (SecretsManagerStore, Arc<SecretsManager>) {
     let manager = Arc::new(SecretsManager::open(None).unwrap());
     tokio::spawn(manager.clone().serve(listener, std::future::pending()));
     let client = aws(None, Some(format!("http://{address}"))).secrets_manager();
-    (SecretsManagerStore::new(client, "mcp-steward/test"), manager)
+    (
+        SecretsManagerStore::new(client, "mcp-steward/test"),
+        manager,
+    )
 }
 
 fn of(tenant: TenantId, id: ConnectionId) -> String {

@@ -5,7 +5,9 @@ use shared::{
     connection::{CheckInterval, Version, Work},
     error::{Error, Noun},
     health::{Health, Status},
-    ports::{Added, Connections as _, Idempotency, Registrations as _, Results as _, Schedule as _},
+    ports::{
+        Added, Connections as _, Idempotency, Registrations as _, Results as _, Schedule as _,
+    },
     timestamp::Timestamp,
     verdict::Reason,
     wheel::Slot,
@@ -64,9 +66,16 @@ async fn of_64_who_want_one_name_one_gets_it() {
     let (won, lost): (Vec<_>, Vec<_>) = outcomes.into_iter().partition(Result::is_ok);
     assert_eq!(won.len(), 1);
     for error in lost {
-        assert!(matches!(error, Err(Error::Taken(Noun::ConnectionName))), "{error:?}");
+        assert!(
+            matches!(error, Err(Error::Taken(Noun::ConnectionName))),
+            "{error:?}"
+        );
     }
-    let listed = stores.table.connections(tenant(1), None, 100).await.unwrap();
+    let listed = stores
+        .table
+        .connections(tenant(1), None, 100)
+        .await
+        .unwrap();
     assert_eq!(listed.items.len(), 1);
 }
 
@@ -76,10 +85,18 @@ async fn of_64_with_one_idempotency_key_one_adds_and_the_others_see_what_it_adde
     let record = idempotency("key", "print");
     let wanted: Vec<_> = (0..64).map(|n| connection(tenant(1), n)).collect();
 
-    let outcomes =
-        join_all(wanted.iter().map(|new| stores.table.add(new, Some(&record), NOW))).await;
+    let outcomes = join_all(
+        wanted
+            .iter()
+            .map(|new| stores.table.add(new, Some(&record), NOW)),
+    )
+    .await;
 
-    let listed = stores.table.connections(tenant(1), None, 100).await.unwrap();
+    let listed = stores
+        .table
+        .connections(tenant(1), None, 100)
+        .await
+        .unwrap();
     let [only] = listed.items.as_slice() else {
         panic!("{} connections were added", listed.items.len());
     };
@@ -111,7 +128,11 @@ async fn a_repeated_request_is_recognised_before_its_name_is_found_taken() {
     assert!(matches!(reused, Err(Error::KeyReused)));
 
     let elsewhere = connection(tenant(2), 3);
-    let added = stores.table.add(&elsewhere, Some(&record), NOW).await.unwrap();
+    let added = stores
+        .table
+        .add(&elsewhere, Some(&record), NOW)
+        .await
+        .unwrap();
     assert_eq!(added, Added::Stored);
 }
 
@@ -129,11 +150,19 @@ async fn an_expired_record_is_as_good_as_none() {
         expires_at: expired.plus_seconds(86_400),
         ..idempotency("key", "another print")
     };
-    let added = stores.table.add(&second, Some(&again), expired).await.unwrap();
+    let added = stores
+        .table
+        .add(&second, Some(&again), expired)
+        .await
+        .unwrap();
 
     assert_eq!(added, Added::Stored);
     let third = connection(tenant(1), 3);
-    let repeated = stores.table.add(&third, Some(&again), expired).await.unwrap();
+    let repeated = stores
+        .table
+        .add(&third, Some(&again), expired)
+        .await
+        .unwrap();
     assert_eq!(repeated, Added::Before(Box::new(second)));
 }
 
@@ -148,7 +177,11 @@ async fn a_replaced_row_is_read_back_and_its_old_name_is_free() {
 
     stores.table.replace(&before, &after, NOW).await.unwrap();
 
-    let listing = stores.table.connection(after.tenant, after.id).await.unwrap();
+    let listing = stores
+        .table
+        .connection(after.tenant, after.id)
+        .await
+        .unwrap();
     assert_eq!(listing.connection, after);
     let mut other = connection(tenant(1), 2);
     other.name = before.name.clone();
@@ -190,13 +223,18 @@ async fn of_16_who_replace_the_same_row_one_does() {
         })
         .collect();
 
-    let replaced = afters.iter().map(|after| stores.table.replace(&before, after, NOW));
+    let replaced = afters
+        .iter()
+        .map(|after| stores.table.replace(&before, after, NOW));
     let outcomes = join_all(replaced).await;
 
     let won: Vec<_> = (0..16).filter(|n| outcomes[*n].is_ok()).collect();
     assert_eq!(won.len(), 1);
     for (n, outcome) in outcomes.iter().enumerate() {
-        assert!(n == won[0] || matches!(outcome, Err(Error::Stale)), "{outcome:?}");
+        assert!(
+            n == won[0] || matches!(outcome, Err(Error::Stale)),
+            "{outcome:?}"
+        );
     }
     let row = stores.table.row(before.tenant, before.id).await.unwrap();
     assert_eq!(row.as_ref(), Some(&afters[won[0]]));
@@ -207,8 +245,14 @@ async fn of_16_who_replace_the_same_row_one_does() {
 async fn the_same_change_twice_is_the_change_once() {
     let stores = Stores::start().await;
     let before = connection(tenant(1), 1);
-    assert_eq!(stores.table.add(&before, None, NOW).await.unwrap(), Added::Stored);
-    assert_eq!(stores.table.add(&before, None, NOW).await.unwrap(), Added::Stored);
+    assert_eq!(
+        stores.table.add(&before, None, NOW).await.unwrap(),
+        Added::Stored
+    );
+    assert_eq!(
+        stores.table.add(&before, None, NOW).await.unwrap(),
+        Added::Stored
+    );
     let mut after = next(&before);
     after.name = name("renamed");
 
@@ -236,14 +280,25 @@ async fn another_target_has_no_health_yet_and_its_incident_is_over() {
     let later = NOW.plus_seconds(60);
     stores.table.replace(&before, &after, later).await.unwrap();
 
-    let listing = stores.table.connection(after.tenant, after.id).await.unwrap();
+    let listing = stores
+        .table
+        .connection(after.tenant, after.id)
+        .await
+        .unwrap();
     assert_eq!(listing.health, check.after.forgotten(1));
-    let incidents = stores.table.incidents(after.tenant, after.id, 10).await.unwrap();
+    let incidents = stores
+        .table
+        .incidents(after.tenant, after.id, 10)
+        .await
+        .unwrap();
     assert_eq!(incidents.len(), 1);
     assert_eq!(incidents[0].ended_at, Some(later));
     assert_eq!(incidents[0].reason, Some(Reason::ConnectRefused));
     let late = Check::of(&check.after, later, None);
-    let stored = stores.table.store_result(&late.checked(&before, None)).await;
+    let stored = stores
+        .table
+        .store_result(&late.checked(&before, None))
+        .await;
     assert!(matches!(stored, Err(Error::Stale)));
 }
 
@@ -256,7 +311,13 @@ async fn the_wheel_follows_what_the_row_says() {
     let places = async |at: Timestamp| {
         let mut periods = Vec::new();
         for minutes in [1, 5, 10] {
-            if stores.table.slot(slot(minutes), at).await.unwrap().contains(&member) {
+            if stores
+                .table
+                .slot(slot(minutes), at)
+                .await
+                .unwrap()
+                .contains(&member)
+            {
                 periods.push(minutes);
             }
         }
@@ -275,22 +336,38 @@ async fn the_wheel_follows_what_the_row_says() {
     let mut slower = next(&visible);
     slower.check_interval = CheckInterval::try_from(600).unwrap();
     let later = NOW.plus_seconds(60);
-    stores.table.replace(&visible, &slower, later).await.unwrap();
+    stores
+        .table
+        .replace(&visible, &slower, later)
+        .await
+        .unwrap();
     assert_eq!(places(later).await, (vec![10], vec![later]));
 
     let mut renamed = next(&slower);
     renamed.name = name("renamed");
-    stores.table.replace(&slower, &renamed, later.plus_seconds(9)).await.unwrap();
+    stores
+        .table
+        .replace(&slower, &renamed, later.plus_seconds(9))
+        .await
+        .unwrap();
     assert_eq!(places(later.plus_seconds(9)).await, (vec![10], vec![later]));
 
     let mut disabled = next(&renamed);
     disabled.enabled = false;
-    stores.table.replace(&renamed, &disabled, later).await.unwrap();
+    stores
+        .table
+        .replace(&renamed, &disabled, later)
+        .await
+        .unwrap();
     assert_eq!(places(later).await, (vec![], vec![]));
 
     let mut enabled = next(&disabled);
     enabled.enabled = true;
-    stores.table.replace(&disabled, &enabled, later).await.unwrap();
+    stores
+        .table
+        .replace(&disabled, &enabled, later)
+        .await
+        .unwrap();
     assert_eq!(places(later).await, (vec![10], vec![later]));
 
     stores.table.remove(&enabled).await.unwrap();
@@ -309,7 +386,11 @@ async fn removing_leaves_nothing_and_spares_what_was_changed() {
     stores.table.add(&new, Some(&record), NOW).await.unwrap();
     let offered = super::contract("hello", vec![super::tool("a", 900_000)]);
     let check = Check::of(&Health::unknown(0), NOW, None);
-    stores.table.store_result(&check.checked(&new, Some(&offered))).await.unwrap();
+    stores
+        .table
+        .store_result(&check.checked(&new, Some(&offered)))
+        .await
+        .unwrap();
     let mut changed = next(&new);
     changed.name = name("renamed");
     stores.table.replace(&new, &changed, NOW).await.unwrap();
@@ -318,7 +399,11 @@ async fn removing_leaves_nothing_and_spares_what_was_changed() {
     assert!(matches!(stale, Err(Error::Stale)));
     let there = stores.table.connection(new.tenant, new.id).await.unwrap();
     let digest = there.contract.unwrap().digest;
-    let tools = stores.table.tools(new.tenant, new.id, &digest).await.unwrap();
+    let tools = stores
+        .table
+        .tools(new.tenant, new.id, &digest)
+        .await
+        .unwrap();
     assert_eq!(tools.len(), 1);
 
     stores.table.remove(&changed).await.unwrap();
@@ -344,12 +429,20 @@ async fn removing_spares_the_record_of_another_connection() {
     };
     let mut second = connection(tenant(1), 2);
     second.idempotency = Some(renewed.key.clone());
-    stores.table.add(&second, Some(&renewed), later).await.unwrap();
+    stores
+        .table
+        .add(&second, Some(&renewed), later)
+        .await
+        .unwrap();
 
     stores.table.remove(&first).await.unwrap();
 
     let third = connection(tenant(1), 3);
-    let repeated = stores.table.add(&third, Some(&renewed), later).await.unwrap();
+    let repeated = stores
+        .table
+        .add(&third, Some(&renewed), later)
+        .await
+        .unwrap();
     assert_eq!(repeated, Added::Before(Box::new(second)));
 }
 
@@ -366,7 +459,9 @@ async fn unfinished_work_is_found_oldest_first_and_only_while_it_lasts() {
     }
     stores.add(&connection(tenant(1), 9)).await;
     let ids = |rows: &[&shared::connection::Connection]| {
-        rows.iter().map(|row| (row.tenant, row.id)).collect::<Vec<_>>()
+        rows.iter()
+            .map(|row| (row.tenant, row.id))
+            .collect::<Vec<_>>()
     };
 
     let found = stores.table.unfinished(NOW, 10).await.unwrap();

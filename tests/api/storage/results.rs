@@ -21,14 +21,22 @@ async fn a_result_is_read_back_with_its_contract_and_its_tools() {
     let offered = contract("hello", vec![tool("b", 10), tool("a", 10)]);
     let check = Check::of(&Health::unknown(0), NOW, None);
 
-    stores.table.store_result(&check.checked(&row, Some(&offered))).await.unwrap();
+    stores
+        .table
+        .store_result(&check.checked(&row, Some(&offered)))
+        .await
+        .unwrap();
 
     let listing = stores.table.connection(row.tenant, row.id).await.unwrap();
     assert_eq!(listing.connection, row);
     assert_eq!(listing.health, check.after);
     assert_eq!(listing.contract, Some(offered.summary()));
     let digest = offered.digest();
-    let tools = stores.table.tools(row.tenant, row.id, &digest).await.unwrap();
+    let tools = stores
+        .table
+        .tools(row.tenant, row.id, &digest)
+        .await
+        .unwrap();
     assert_eq!(tools, [tool("a", 10), tool("b", 10)]);
     let samples = stores
         .table
@@ -66,13 +74,23 @@ async fn four_megabytes_of_tools_are_kept_whole_and_the_old_ones_go() {
     let stores = Stores::start().await;
     let row = connection(tenant(1), 1);
     stores.add(&row).await;
-    let many: Vec<_> = (0..128).map(|n| tool(&format!("tool {n:03}"), 32 * 1024)).collect();
+    let many: Vec<_> = (0..128)
+        .map(|n| tool(&format!("tool {n:03}"), 32 * 1024))
+        .collect();
     let large = contract("large", many.clone());
     let first = Check::of(&Health::unknown(0), NOW, None);
-    stores.table.store_result(&first.checked(&row, Some(&large))).await.unwrap();
+    stores
+        .table
+        .store_result(&first.checked(&row, Some(&large)))
+        .await
+        .unwrap();
 
     let digest = large.digest();
-    let tools = stores.table.tools(row.tenant, row.id, &digest).await.unwrap();
+    let tools = stores
+        .table
+        .tools(row.tenant, row.id, &digest)
+        .await
+        .unwrap();
     assert!(tools == many, "the tools are not what was stored");
 
     let small = contract("small", vec![tool("a", 10)]);
@@ -83,11 +101,26 @@ async fn four_megabytes_of_tools_are_kept_whole_and_the_old_ones_go() {
     };
     stores.table.store_result(&superseding).await.unwrap();
 
-    assert_eq!(stores.table.tools(row.tenant, row.id, &digest).await.unwrap(), []);
+    assert_eq!(
+        stores
+            .table
+            .tools(row.tenant, row.id, &digest)
+            .await
+            .unwrap(),
+        []
+    );
     let digest = small.digest();
-    let tools = stores.table.tools(row.tenant, row.id, &digest).await.unwrap();
+    let tools = stores
+        .table
+        .tools(row.tenant, row.id, &digest)
+        .await
+        .unwrap();
     assert_eq!(tools, [tool("a", 10)]);
-    let chunks = stores.keys().await.into_iter().filter(|key| key.contains("TOOLS#"));
+    let chunks = stores
+        .keys()
+        .await
+        .into_iter()
+        .filter(|key| key.contains("TOOLS#"));
     assert_eq!(chunks.count(), 1);
 }
 
@@ -99,7 +132,11 @@ async fn a_contract_with_the_same_digest_keeps_its_tools() {
     stores.add(&row).await;
     let offered = contract("hello", vec![tool("a", 10)]);
     let first = Check::of(&Health::unknown(0), NOW, None);
-    stores.table.store_result(&first.checked(&row, Some(&offered))).await.unwrap();
+    stores
+        .table
+        .store_result(&first.checked(&row, Some(&offered)))
+        .await
+        .unwrap();
     let mut upgraded = offered.clone();
     upgraded.protocol_version = "2027-01-01".to_owned();
     let digest = offered.digest();
@@ -114,7 +151,11 @@ async fn a_contract_with_the_same_digest_keeps_its_tools() {
 
     let listing = stores.table.connection(row.tenant, row.id).await.unwrap();
     assert_eq!(listing.contract, Some(upgraded.summary()));
-    let tools = stores.table.tools(row.tenant, row.id, &digest).await.unwrap();
+    let tools = stores
+        .table
+        .tools(row.tenant, row.id, &digest)
+        .await
+        .unwrap();
     assert_eq!(tools, [tool("a", 10)]);
 }
 
@@ -124,18 +165,34 @@ async fn of_16_checks_that_end_together_one_is_stored() {
     let row = connection(tenant(1), 1);
     stores.add(&row).await;
     for reason in [None, Some(Reason::ConnectRefused)] {
-        let known = stores.table.connection(row.tenant, row.id).await.unwrap().health;
+        let known = stores
+            .table
+            .connection(row.tenant, row.id)
+            .await
+            .unwrap()
+            .health;
         let checks: Vec<_> = (0..16)
             .map(|n| Check::of(&known, NOW.plus_seconds(n), reason))
             .collect();
-        let checked: Vec<_> = checks.iter().map(|check| check.checked(&row, None)).collect();
+        let checked: Vec<_> = checks
+            .iter()
+            .map(|check| check.checked(&row, None))
+            .collect();
 
-        let outcomes = join_all(checked.iter().map(|checked| stores.table.store_result(checked))).await;
+        let outcomes = join_all(
+            checked
+                .iter()
+                .map(|checked| stores.table.store_result(checked)),
+        )
+        .await;
 
         let won: Vec<_> = (0..16).filter(|n| outcomes[*n].is_ok()).collect();
         assert_eq!(won.len(), 1, "{outcomes:?}");
         for (n, outcome) in outcomes.iter().enumerate() {
-            assert!(n == won[0] || matches!(outcome, Err(Error::Stale)), "{outcome:?}");
+            assert!(
+                n == won[0] || matches!(outcome, Err(Error::Stale)),
+                "{outcome:?}"
+            );
         }
         let listing = stores.table.connection(row.tenant, row.id).await.unwrap();
         assert_eq!(listing.health, checks[won[0]].after);
@@ -169,19 +226,41 @@ async fn a_check_that_an_edit_of_the_interval_overtook_is_stored() {
     stores.table.replace(&before, &after, NOW).await.unwrap();
 
     let first = Check::of(&Health::unknown(0), NOW, Some(Reason::ConnectRefused));
-    let second = Check::of(&first.after, NOW.plus_seconds(5), Some(Reason::ConnectRefused));
+    let second = Check::of(
+        &first.after,
+        NOW.plus_seconds(5),
+        Some(Reason::ConnectRefused),
+    );
     let Next::NotBefore(until) = second.after.next else {
         panic!("{:?}", second.after.next);
     };
     stores.store(&before, &first).await;
     stores.store(&before, &second).await;
 
-    let listing = stores.table.connection(after.tenant, after.id).await.unwrap();
+    let listing = stores
+        .table
+        .connection(after.tenant, after.id)
+        .await
+        .unwrap();
     assert_eq!(listing.health, second.after);
     let slot = Slot::of(after.id, 10);
-    assert_eq!(stores.table.slot(slot, until.plus_seconds(-1)).await.unwrap(), []);
+    assert_eq!(
+        stores
+            .table
+            .slot(slot, until.plus_seconds(-1))
+            .await
+            .unwrap(),
+        []
+    );
     assert_eq!(stores.table.slot(slot, until).await.unwrap().len(), 1);
-    assert_eq!(stores.table.slot(Slot::of(after.id, 5), until).await.unwrap(), []);
+    assert_eq!(
+        stores
+            .table
+            .slot(Slot::of(after.id, 5), until)
+            .await
+            .unwrap(),
+        []
+    );
 }
 
 #[tokio::test]
@@ -222,7 +301,10 @@ async fn the_schedule_hears_of_confirmations_and_of_waiting() {
 
     let down = Check::of(&again.after, at, Some(Reason::ConnectRefused));
     stores.store(&row, &down).await;
-    assert_eq!((down.after.status, down.after.next), (Status::Error, Next::Turn));
+    assert_eq!(
+        (down.after.status, down.after.next),
+        (Status::Error, Next::Turn)
+    );
     assert_eq!(wanted().await, []);
 
     let still = Check::of(&down.after, at, Some(Reason::ConnectRefused));
@@ -230,14 +312,27 @@ async fn the_schedule_hears_of_confirmations_and_of_waiting() {
     let Next::NotBefore(until) = still.after.next else {
         panic!("{:?}", still.after.next);
     };
-    assert_eq!(stores.table.slot(slot, until.plus_seconds(-1)).await.unwrap(), []);
-    assert_eq!(stores.table.slot(slot, until).await.unwrap(), [(row.tenant, row.id)]);
+    assert_eq!(
+        stores
+            .table
+            .slot(slot, until.plus_seconds(-1))
+            .await
+            .unwrap(),
+        []
+    );
+    assert_eq!(
+        stores.table.slot(slot, until).await.unwrap(),
+        [(row.tenant, row.id)]
+    );
 
     // Somebody tests it by hand before that, and it has recovered.
     let up = Check::of(&still.after, at.plus_seconds(1), None);
     stores.store(&row, &up).await;
     let soon = at.plus_seconds(2);
-    assert_eq!(stores.table.slot(slot, soon).await.unwrap(), [(row.tenant, row.id)]);
+    assert_eq!(
+        stores.table.slot(slot, soon).await.unwrap(),
+        [(row.tenant, row.id)]
+    );
 }
 
 #[tokio::test]
@@ -262,15 +357,29 @@ async fn incidents_begin_and_end_and_the_newest_comes_first() {
     let row = connection(tenant(1), 1);
     stores.add(&row).await;
     let mut health = Health::unknown(0);
-    let outages = [Reason::ConnectRefused, Reason::DnsFailure, Reason::HttpError];
+    let outages = [
+        Reason::ConnectRefused,
+        Reason::DnsFailure,
+        Reason::HttpError,
+    ];
     for (n, reason) in (0_i64..).zip(outages) {
-        for (second, reason) in [(0, Some(reason)), (1, Some(reason)), (2, Some(reason)), (3, None), (4, None)] {
+        for (second, reason) in [
+            (0, Some(reason)),
+            (1, Some(reason)),
+            (2, Some(reason)),
+            (3, None),
+            (4, None),
+        ] {
             let check = Check::of(&health, NOW.plus_seconds(n * 100 + second), reason);
             stores.store(&row, &check).await;
             health = check.after;
         }
     }
-    let check = Check::of(&health, NOW.plus_seconds(900), Some(Reason::CredentialRejected));
+    let check = Check::of(
+        &health,
+        NOW.plus_seconds(900),
+        Some(Reason::CredentialRejected),
+    );
     stores.store(&row, &check).await;
 
     let incidents = stores.table.incidents(row.tenant, row.id, 3).await.unwrap();
@@ -279,7 +388,11 @@ async fn incidents_begin_and_end_and_the_newest_comes_first() {
         .iter()
         .map(|incident| {
             let since = |at: shared::timestamp::Timestamp| at.millis_since(NOW) / 1000;
-            (since(incident.started_at), incident.ended_at.map(since), incident.reason)
+            (
+                since(incident.started_at),
+                incident.ended_at.map(since),
+                incident.reason,
+            )
         })
         .collect();
     assert_eq!(
@@ -317,7 +430,11 @@ async fn samples_are_found_by_time_newest_first() {
         (294, 294, 10),
         (500, 900, 10),
     ] {
-        let found = stores.table.samples(tenant, id, at(since), at(before), limit).await.unwrap();
+        let found = stores
+            .table
+            .samples(tenant, id, at(since), at(before), limit)
+            .await
+            .unwrap();
         let expected: Vec<_> = stored
             .iter()
             .filter(|sample| (at(since)..at(before)).contains(&sample.at))

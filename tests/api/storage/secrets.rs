@@ -34,7 +34,10 @@ fn stages(manager: &SecretsManager) -> Vec<(String, String)> {
         .iter()
         .flat_map(|secret| &secret.versions)
         .flat_map(|version| {
-            version.stages.iter().map(|stage| (stage.clone(), version.id.clone()))
+            version
+                .stages
+                .iter()
+                .map(|stage| (stage.clone(), version.id.clone()))
         })
         .collect();
     stages.sort();
@@ -49,14 +52,26 @@ fn at(stage: &str, n: u128) -> (String, String) {
 async fn a_secret_is_named_by_its_ids_and_read_by_its_version() {
     let (store, manager) = secret_store().await;
     let (tenant, id) = ids();
-    store.create(tenant, id, version(1), &secret(CANARY)).await.unwrap();
+    store
+        .create(tenant, id, version(1), &secret(CANARY))
+        .await
+        .unwrap();
 
-    assert_eq!(manager.names(), [format!("mcp-steward/test/{}", of(tenant, id))]);
+    assert_eq!(
+        manager.names(),
+        [format!("mcp-steward/test/{}", of(tenant, id))]
+    );
     let read = store.read(tenant, id, version(1)).await.unwrap().unwrap();
     assert_eq!(read.expose(), CANARY);
     assert!(store.read(tenant, id, version(2)).await.unwrap().is_none());
     let elsewhere = super::tenant(2);
-    assert!(store.read(elsewhere, id, version(1)).await.unwrap().is_none());
+    assert!(
+        store
+            .read(elsewhere, id, version(1))
+            .await
+            .unwrap()
+            .is_none()
+    );
 }
 
 #[tokio::test]
@@ -64,27 +79,45 @@ async fn creating_may_be_repeated_but_not_with_another_version() {
     let (store, manager) = secret_store().await;
     let (tenant, id) = ids();
     for _ in 0..2 {
-        store.create(tenant, id, version(1), &secret("one")).await.unwrap();
+        store
+            .create(tenant, id, version(1), &secret("one"))
+            .await
+            .unwrap();
     }
     // It has moved on since: the first version is still ours.
-    store.stage(tenant, id, version(2), &secret("two")).await.unwrap();
+    store
+        .stage(tenant, id, version(2), &secret("two"))
+        .await
+        .unwrap();
     store.promote(tenant, id, version(2)).await.unwrap();
-    store.create(tenant, id, version(1), &secret("one")).await.unwrap();
+    store
+        .create(tenant, id, version(1), &secret("one"))
+        .await
+        .unwrap();
 
     let other = store.create(tenant, id, version(3), &secret("three")).await;
 
     assert!(matches!(other, Err(Error::Internal(_))));
     assert_eq!(manager.names().len(), 1);
-    assert_eq!(stages(&manager), [at("AWSCURRENT", 2), at("AWSPREVIOUS", 1)]);
+    assert_eq!(
+        stages(&manager),
+        [at("AWSCURRENT", 2), at("AWSPREVIOUS", 1)]
+    );
 }
 
 #[tokio::test]
 async fn a_staged_value_counts_when_it_is_promoted() {
     let (store, manager) = secret_store().await;
     let (tenant, id) = ids();
-    store.create(tenant, id, version(1), &secret("one")).await.unwrap();
+    store
+        .create(tenant, id, version(1), &secret("one"))
+        .await
+        .unwrap();
     for _ in 0..2 {
-        store.stage(tenant, id, version(2), &secret("two")).await.unwrap();
+        store
+            .stage(tenant, id, version(2), &secret("two"))
+            .await
+            .unwrap();
         assert_eq!(stages(&manager), [at("AWSCURRENT", 1), at("AWSPENDING", 2)]);
     }
     for (n, text) in [(1, "one"), (2, "two")] {
@@ -93,7 +126,10 @@ async fn a_staged_value_counts_when_it_is_promoted() {
     }
     for _ in 0..2 {
         store.promote(tenant, id, version(2)).await.unwrap();
-        assert_eq!(stages(&manager), [at("AWSCURRENT", 2), at("AWSPREVIOUS", 1)]);
+        assert_eq!(
+            stages(&manager),
+            [at("AWSCURRENT", 2), at("AWSPREVIOUS", 1)]
+        );
     }
 }
 
@@ -101,7 +137,10 @@ async fn a_staged_value_counts_when_it_is_promoted() {
 async fn what_was_created_is_current_and_promoting_it_changes_nothing() {
     let (store, manager) = secret_store().await;
     let (tenant, id) = ids();
-    store.create(tenant, id, version(1), &secret("one")).await.unwrap();
+    store
+        .create(tenant, id, version(1), &secret("one"))
+        .await
+        .unwrap();
 
     store.promote(tenant, id, version(1)).await.unwrap();
     store.unstage(tenant, id, version(1)).await.unwrap();
@@ -114,9 +153,18 @@ async fn what_was_created_is_current_and_promoting_it_changes_nothing() {
 async fn a_value_given_up_leaves_the_current_one() {
     let (store, manager) = secret_store().await;
     let (tenant, id) = ids();
-    store.create(tenant, id, version(1), &secret("one")).await.unwrap();
-    store.stage(tenant, id, version(2), &secret("two")).await.unwrap();
-    store.stage(tenant, id, version(3), &secret("three")).await.unwrap();
+    store
+        .create(tenant, id, version(1), &secret("one"))
+        .await
+        .unwrap();
+    store
+        .stage(tenant, id, version(2), &secret("two"))
+        .await
+        .unwrap();
+    store
+        .stage(tenant, id, version(3), &secret("three"))
+        .await
+        .unwrap();
 
     // Number two was pushed off its stage by number three, which stays there.
     store.unstage(tenant, id, version(2)).await.unwrap();
@@ -131,7 +179,10 @@ async fn a_value_given_up_leaves_the_current_one() {
 async fn a_deleted_secret_is_gone_and_its_name_is_free() {
     let (store, manager) = secret_store().await;
     let (tenant, id) = ids();
-    store.create(tenant, id, version(1), &secret("one")).await.unwrap();
+    store
+        .create(tenant, id, version(1), &secret("one"))
+        .await
+        .unwrap();
     for _ in 0..2 {
         store.delete(tenant, id).await.unwrap();
         assert_eq!(manager.names(), [""; 0]);
@@ -139,7 +190,10 @@ async fn a_deleted_secret_is_gone_and_its_name_is_free() {
     assert!(store.read(tenant, id, version(1)).await.unwrap().is_none());
     store.unstage(tenant, id, version(1)).await.unwrap();
 
-    store.create(tenant, id, version(2), &secret("two")).await.unwrap();
+    store
+        .create(tenant, id, version(2), &secret("two"))
+        .await
+        .unwrap();
     let read = store.read(tenant, id, version(2)).await.unwrap().unwrap();
     assert_eq!(read.expose(), "two");
 }
@@ -149,15 +203,24 @@ async fn a_deleted_secret_is_gone_and_its_name_is_free() {
 async fn promoting_together_is_promoting_once() {
     let (store, manager) = secret_store().await;
     let (tenant, id) = ids();
-    store.create(tenant, id, version(1), &secret("one")).await.unwrap();
-    store.stage(tenant, id, version(2), &secret("two")).await.unwrap();
+    store
+        .create(tenant, id, version(1), &secret("one"))
+        .await
+        .unwrap();
+    store
+        .stage(tenant, id, version(2), &secret("two"))
+        .await
+        .unwrap();
 
     let promoted = (0..8).map(|_| store.promote(tenant, id, version(2)));
     for promoted in futures::future::join_all(promoted).await {
         promoted.unwrap();
     }
 
-    assert_eq!(stages(&manager), [at("AWSCURRENT", 2), at("AWSPREVIOUS", 1)]);
+    assert_eq!(
+        stages(&manager),
+        [at("AWSCURRENT", 2), at("AWSPREVIOUS", 1)]
+    );
 }
 
 /// Neither what fails nor who asks says the value.

@@ -25,7 +25,7 @@ fn tenants_never_see_each_other() {
         .unwrap();
     let stores = runtime.block_on(Stores::start());
     let config = Config {
-        cases: 48,
+        cases: 24,
         failure_persistence: None,
         ..Config::default()
     };
@@ -34,7 +34,12 @@ fn tenants_never_see_each_other() {
     TestRunner::new(config)
         .run(&(pairs, any::<u128>()), |((one, other), id)| {
             let [one, other] = [one, other].map(|id| TenantId::new(Uuid::from_u128(id)));
-            runtime.block_on(apart(&stores, one, other, ConnectionId::new(Uuid::from_u128(id))));
+            runtime.block_on(apart(
+                &stores,
+                one,
+                other,
+                ConnectionId::new(Uuid::from_u128(id)),
+            ));
             Ok(())
         })
         .unwrap();
@@ -59,19 +64,38 @@ async fn apart(stores: &Stores, one: TenantId, other: TenantId, id: ConnectionId
         assert_eq!(added, shared::ports::Added::Stored);
     }
     let offered = contract("secret plans", vec![tool("a", 10)]);
-    let check = Check::of(&Health::unknown(0), NOW, Some(shared::verdict::Reason::NotMcp));
-    stores.table.store_result(&check.checked(&own, Some(&offered))).await.unwrap();
+    let check = Check::of(
+        &Health::unknown(0),
+        NOW,
+        Some(shared::verdict::Reason::NotMcp),
+    );
+    stores
+        .table
+        .store_result(&check.checked(&own, Some(&offered)))
+        .await
+        .unwrap();
 
     let read = stores.table.connection(other, own.id).await;
     assert!(matches!(read, Err(Error::NotFound(Noun::Connection))));
     assert_eq!(stores.table.row(other, own.id).await.unwrap(), None);
     let listed = stores.table.connections(other, None, 100).await.unwrap();
-    let seen: Vec<_> = listed.items.iter().map(|listing| &listing.connection).collect();
+    let seen: Vec<_> = listed
+        .items
+        .iter()
+        .map(|listing| &listing.connection)
+        .collect();
     assert_eq!(seen, [&twin]);
     let digest = offered.digest();
-    assert_eq!(stores.table.tools(other, own.id, &digest).await.unwrap(), []);
+    assert_eq!(
+        stores.table.tools(other, own.id, &digest).await.unwrap(),
+        []
+    );
     let (from, to) = (NOW.plus_seconds(-60), NOW.plus_seconds(60));
-    let samples = stores.table.samples(other, own.id, from, to, 10).await.unwrap();
+    let samples = stores
+        .table
+        .samples(other, own.id, from, to, 10)
+        .await
+        .unwrap();
     assert_eq!(samples, []);
     assert_eq!(stores.table.incidents(other, own.id, 10).await.unwrap(), []);
 
@@ -81,13 +105,27 @@ async fn apart(stores: &Stores, one: TenantId, other: TenantId, id: ConnectionId
         ..own.clone()
     };
     stores.table.remove(&foreign).await.unwrap();
-    let replaced = stores.table.replace(&foreign, &super::next(&foreign), NOW).await;
+    let replaced = stores
+        .table
+        .replace(&foreign, &super::next(&foreign), NOW)
+        .await;
     assert!(matches!(replaced, Err(Error::Stale)));
-    let stored = stores.table.store_result(&check.checked(&foreign, None)).await;
+    let stored = stores
+        .table
+        .store_result(&check.checked(&foreign, None))
+        .await;
     assert!(matches!(stored, Err(Error::Stale)));
     let listing = stores.table.connection(one, own.id).await.unwrap();
     assert_eq!((&listing.connection, listing.health), (&own, check.after));
-    assert_eq!(stores.table.tools(one, own.id, &digest).await.unwrap().len(), 1);
+    assert_eq!(
+        stores
+            .table
+            .tools(one, own.id, &digest)
+            .await
+            .unwrap()
+            .len(),
+        1
+    );
 
     for row in [&own, &twin] {
         stores.table.remove(row).await.unwrap();
