@@ -90,9 +90,12 @@ impl<'a> Body<'a> {
                 while let Some(chunk) = self.chunk().await? {
                     body.extend_from_slice(&chunk);
                 }
+                if rpc::is_excessive(&body) {
+                    return Err(Reason::ResponseTooLarge);
+                }
                 Ok(rpc::judge_body(&body, id))
             }
-            Kind::Events => Ok(self.answer_among_events(id).await?.unwrap_or(Said::Broken)),
+            Kind::Events => self.answer_among_events(id).await,
             Kind::Other if self.incoming.is_end_stream() || status == StatusCode::NO_CONTENT => {
                 Ok(Said::Nothing)
             }
@@ -104,19 +107,23 @@ impl<'a> Body<'a> {
         }
     }
 
-    async fn answer_among_events(&mut self, id: u64) -> Result<Option<Said>, Reason> {
-        self.find_event(|event| {
+    async fn answer_among_events(&mut self, id: u64) -> Result<Said, Reason> {
+        let found = self.find_event(|event| {
             // Empty data primes a client for reconnecting.
             let named = !matches!(&event.kind[..], b"" | b"message");
             if named || event.data.iter().all(u8::is_ascii_whitespace) {
                 return None;
             }
+            if rpc::is_excessive(&event.data) {
+                return Some(Err(Reason::ResponseTooLarge));
+            }
             match rpc::judge_event(&event.data, id) {
-                Message::Answer(said) => Some(said),
+                Message::Answer(said) => Some(Ok(said)),
                 Message::Other => None,
             }
-        })
-        .await
+        });
+        // A stream that ends without an answer was meant to have one.
+        found.await?.unwrap_or(Ok(Said::Broken))
     }
 
     /// Whether the first event is the one that the deprecated HTTP+SSE transport begins with.

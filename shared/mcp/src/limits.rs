@@ -23,8 +23,9 @@ pub struct Limits {
     pub check_bytes: usize,
     pub pages: usize,
     pub tools: usize,
-    /// JSON values kept in the tools of a check. A value costs many times the byte or two that it takes on the wire.
-    pub values: usize,
+    /// What the schemas kept from a check may take in memory, by a rough count. It can be a hundred times what they take on the
+    /// wire, so bounding the wire is not enough.
+    pub kept_bytes: usize,
 }
 
 impl Default for Limits {
@@ -41,7 +42,7 @@ impl Default for Limits {
             check_bytes: 4 * 1024 * 1024,
             pages: 20,
             tools: 1000,
-            values: 200_000,
+            kept_bytes: 8 * 1024 * 1024,
         }
     }
 }

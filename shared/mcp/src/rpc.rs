@@ -45,6 +45,13 @@ pub(crate) fn notification(method: &str) -> Vec<u8> {
         .into_bytes()
 }
 
+/// Whether a text is JSON that would take far more memory than it takes bytes. Each object costs some 640 of them, however little is
+/// in it; honest ones have twenty bytes of text at least, so a megabyte does not hold this many.
+pub(crate) fn is_excessive(json: &[u8]) -> bool {
+    const MAX_OBJECTS: usize = 50_000;
+    json.iter().filter(|byte| **byte == b'{').count() > MAX_OBJECTS
+}
+
 /// Judges a whole body. It must hold the answer; a batch, as the revision 2025-03-26 allows it, must have it among its messages.
 pub(crate) fn judge_body(body: &[u8], id: u64) -> Said {
     if body.iter().all(u8::is_ascii_whitespace) {

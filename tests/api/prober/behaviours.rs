@@ -72,6 +72,7 @@ fn table() -> Vec<(Behaviour, Result<usize, Reason>)> {
         (B::EndlessCursors, Err(ResponseTooLarge)),
         (B::ManyTools(1001), Err(ResponseTooLarge)),
         (B::HugeSchema, Err(ResponseTooLarge)),
+        (B::Swarm, Err(ResponseTooLarge)),
         // Hanging up
         (B::CloseAtOnce, Err(ProtocolError)),
         (B::CloseAt("server/discover"), Err(ProtocolError)),

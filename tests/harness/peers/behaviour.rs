@@ -116,6 +116,8 @@ pub enum Behaviour {
     NoTools,
     /// A tool whose schema is 300,000 values.
     HugeSchema,
+    /// A result of 100,000 objects, each of which takes a hundred times more memory than text.
+    Swarm,
 
     // Events
     /// Good answers on streams that are never closed.

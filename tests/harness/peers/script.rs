@@ -288,6 +288,7 @@ fn whole(seen: &Seen, behaviour: &Behaviour, shared: &Shared) -> Plain {
             let schema = json!({"type": "object", "enum": vec![0; 300_000]});
             listing(&json!({"tools": [{"name": "huge", "inputSchema": schema}]}))
         }
+        Behaviour::Swarm => listing(&json!({"tools": vec![json!({"a": 0}); 100_000]})),
         Behaviour::NoTools if is("server/discover") => result_of(
             seen,
             &json!({"resultType": "complete", "supportedVersions": ["2026-07-28"], "capabilities": {}, "ttlMs": 0, "cacheScope": "private"}),

@@ -26,7 +26,7 @@ pub(super) struct Listing<'a> {
     names: HashSet<String>,
     cursors: HashSet<String>,
     pages: usize,
-    values: usize,
+    kept_bytes: usize,
 }
 
 impl<'a> Listing<'a> {
@@ -38,7 +38,7 @@ impl<'a> Listing<'a> {
             names: HashSet::new(),
             cursors: HashSet::new(),
             pages: 0,
-            values: 0,
+            kept_bytes: 0,
         }
     }
 
@@ -97,8 +97,8 @@ impl<'a> Listing<'a> {
             return Ok(());
         }
         let annotations = tool.remove("annotations").filter(Value::is_object);
-        self.values += count(&input_schema) + annotations.as_ref().map_or(0, count);
-        if self.tools.len() >= self.limits.tools || self.values > self.limits.values {
+        self.kept_bytes += weight(&input_schema) + annotations.as_ref().map_or(0, weight);
+        if self.tools.len() >= self.limits.tools || self.kept_bytes > self.limits.kept_bytes {
             return Err(Reason::ResponseTooLarge);
         }
         self.tools.push(Tool {
@@ -118,13 +118,21 @@ fn text<'a>(tool: &'a Map<String, Value>, member: &str) -> Option<&'a Value> {
     tool.get(member).filter(|value| value.is_string())
 }
 
-/// How many values a value consists of. The parser has bounded its depth.
-fn count(value: &Value) -> usize {
-    1 + match value {
-        Value::Array(items) => items.iter().map(count).sum(),
-        Value::Object(members) => members.values().map(count).sum(),
-        _ => 0,
-    }
+/// About what a value takes in memory. The parser has bounded its depth.
+fn weight(value: &Value) -> usize {
+    // A map allocates room for eleven members as soon as it has one.
+    const MAP: usize = 640;
+    size_of::<Value>()
+        + match value {
+            Value::Array(items) => items.iter().map(weight).sum(),
+            Value::Object(members) if members.is_empty() => 0,
+            Value::Object(members) => {
+                let held = |(name, member): (&String, &Value)| name.len() + weight(member);
+                MAP + members.iter().map(held).sum::<usize>()
+            }
+            Value::String(text) => text.len(),
+            _ => 0,
+        }
 }
 
 #[cfg(test)]
@@ -178,7 +186,7 @@ mod tests {
         assert_eq!(all, Err(Reason::ResponseTooLarge));
 
         let mut listing = Listing::new(&limits, Era::Modern);
-        let heavy = json!({"name": "a", "inputSchema": {"enum": vec![0; limits.values]}});
+        let heavy = json!({"name": "a", "inputSchema": {"enum": vec![0; limits.kept_bytes / 32]}});
         let all = listing.take_page(json!({"tools": [heavy]}));
         assert_eq!(all, Err(Reason::ResponseTooLarge));
     }
