@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de};
 use url::{Host, Url};
 
 use crate::{
@@ -57,8 +57,8 @@ impl TryFrom<String> for ConnectionName {
 /// The address of an MCP endpoint, in the normal form of the WHATWG URL standard.
 ///
 /// Whether the address may be dialled is the guard's question, at the socket; whether plain http is allowed is the registry's.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(into = "String")]
 pub struct ServerUrl(Url);
 
 impl ServerUrl {
@@ -73,20 +73,13 @@ impl ServerUrl {
     pub fn origin(&self) -> Origin {
         Origin(self.0.origin().ascii_serialization())
     }
-}
 
-impl TryFrom<String> for ServerUrl {
-    type Error = Unfit;
-
-    fn try_from(text: String) -> Result<Self, Unfit> {
-        if text.len() > 2048 {
-            return Err(Unfit("must be at most 2048 characters"));
-        }
+    fn parse(text: &str) -> Result<Self, Unfit> {
         // The standard's parser drops these silently; an address that is not what was typed is worse than an error.
         if text.chars().any(|c| c.is_control() || c.is_whitespace()) {
             return Err(Unfit("must not contain white space or control characters"));
         }
-        let url = Url::parse(&text)
+        let url = Url::parse(text)
             .map_err(|_| Unfit("must be an absolute URL such as https://mcp.example.com/mcp"))?;
         if !matches!(url.scheme(), "https" | "http") {
             return Err(Unfit("must begin with https://"));
@@ -107,6 +100,25 @@ impl TryFrom<String> for ServerUrl {
             Some(_) => Ok(Self(url)),
             None => Err(Unfit("must have a host name")),
         }
+    }
+}
+
+impl TryFrom<String> for ServerUrl {
+    type Error = Unfit;
+
+    fn try_from(text: String) -> Result<Self, Unfit> {
+        if text.len() > 2048 {
+            return Err(Unfit("must be at most 2048 characters"));
+        }
+        Self::parse(&text)
+    }
+}
+
+impl<'de> Deserialize<'de> for ServerUrl {
+    /// Without the limit: a row holds the normal form, and what had to be escaped in it is longer than what was typed.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Self::parse(&text).map_err(de::Error::custom)
     }
 }
 
@@ -370,6 +382,16 @@ mod tests {
         let url = ServerUrl::try_from("HTTPS://MCP.Example.com:443/mcp?x=1".to_owned())
             .map(|url| url.to_string());
         assert_eq!(url.as_deref(), Ok("https://mcp.example.com/mcp?x=1"));
+    }
+
+    /// The normal form may be three times as long as what was typed, and what was accepted must be readable for ever.
+    #[test]
+    fn every_accepted_address_can_be_read_back() {
+        let typed = format!("https://h/{}", "\"".repeat(2038));
+        let url = ServerUrl::try_from(typed).unwrap();
+        let stored = serde_json::json!(url);
+        assert!(stored.as_str().unwrap().len() > 6000);
+        assert_eq!(serde_json::from_value::<ServerUrl>(stored).unwrap(), url);
     }
 
     #[test]
