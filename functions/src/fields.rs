@@ -3,7 +3,7 @@
 
 use std::str::FromStr;
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Number, Value};
 use shared::{
     credential::Secret,
     error::{Error, Problem, Result},
@@ -104,9 +104,7 @@ impl Fields {
     pub fn number<T: TryFrom<u32, Error: ToString>>(&mut self, name: &str) -> Option<T> {
         let number = match self.members.remove(name)? {
             Value::String(text) if self.prefix.is_empty() => text.parse().ok(),
-            Value::Number(number) => number
-                .as_u64()
-                .and_then(|number| u32::try_from(number).ok()),
+            Value::Number(number) => whole(&number),
             _ => None,
         };
         let Some(number) = number else {
@@ -134,6 +132,13 @@ impl Fields {
         self.problem(name, problem);
         None
     }
+}
+
+/// JSON knows only one kind of number: 300.0 is as whole as 300.
+fn whole(number: &Number) -> Option<u32> {
+    let number = number.as_f64()?;
+    let is_whole = number.fract() == 0.0 && (0.0..=f64::from(u32::MAX)).contains(&number);
+    is_whole.then_some(number as u32)
 }
 
 #[cfg(test)]
@@ -176,6 +181,27 @@ mod tests {
                 "/nmae is not known",
             ]
         );
+    }
+
+    #[test]
+    fn a_whole_number_may_be_written_with_a_point() {
+        for (number, whole) in [
+            (json!(60), true),
+            (json!(60.0), true),
+            (json!(6e1), true),
+            (json!(60.5), false),
+            (json!(-60), false),
+            (json!(1e300), false),
+        ] {
+            let mut fields = fields(json!({"checkIntervalSeconds": number}));
+            assert_eq!(
+                fields
+                    .number::<CheckInterval>("checkIntervalSeconds")
+                    .map(CheckInterval::seconds),
+                whole.then_some(60),
+                "{number}"
+            );
+        }
     }
 
     #[test]
