@@ -57,11 +57,7 @@ impl Asked {
     /// `None` when the request is not one that API Gateway would hand on to anybody.
     pub fn new(head: &Parts, body: Bytes, peer: SocketAddr, port: u16) -> Option<Self> {
         let host = head.headers.get(header::HOST)?.to_str().ok()?;
-        // API Gateway serves its own domain names only, so a function never sees a host that is none.
-        let host = Url::parse(&format!("http://{host}/"))
-            .ok()?
-            .host_str()?
-            .to_owned();
+        let host = domain_name(host)?;
         let peer = peer.ip().to_canonical();
         let id = ambient::id().simple().to_string();
         let at = OffsetDateTime::from(ambient::now());
@@ -214,6 +210,17 @@ impl Asked {
             ]
             .contains(&essence.as_str())
     }
+}
+
+/// The host without its port. `None` for what is no host at all: API Gateway answers under its own domain names only, so a
+/// function never sees another, and `lambda_http` panics over some.
+fn domain_name(host: &str) -> Option<String> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || ".-_:[]".contains(c);
+    if !host.chars().all(plain) {
+        return None;
+    }
+    let url = Url::parse(&format!("http://{host}/")).ok()?;
+    url.host_str().map(str::to_owned)
 }
 
 /// `None` for what is not percent-encoded UTF-8. An encoded question mark ends the path: API Gateway decodes first and

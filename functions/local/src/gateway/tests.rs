@@ -426,6 +426,9 @@ async fn no_bytes_bring_the_gateway_down() {
         b"GET /open HTTP/1.1\r\nHost: [\r\n\r\n",
         b"GET /open HTTP/1.1\r\nHost: a b\r\n\r\n",
         b"GET /open HTTP/1.1\r\nHost: \xff\xff\r\n\r\n",
+        b"GET /open HTTP/1.1\r\nHost: {\r\n\r\n",
+        b"GET /open HTTP/1.1\r\nHost: a@b\r\n\r\n",
+        b"GET /open HTTP/1.1\r\nHost: a/b\r\n\r\n",
         b"GET /%ff HTTP/1.1\r\nHost: a\r\n\r\n",
         b"GET /open HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n\r\n",
     ] {
