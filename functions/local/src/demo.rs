@@ -1,5 +1,7 @@
 //! What `cargo run` says first: the demo tenants' keys, and lines to paste.
 
+pub mod server;
+
 use std::fmt::Write as _;
 
 use crate::stack::{DemoTenant, Stack};
@@ -7,43 +9,52 @@ use crate::stack::{DemoTenant, Stack};
 pub fn welcome(stack: &Stack) -> String {
     let mut text = String::new();
     let url = &stack.url;
-    let _ = writeln!(text, "mcp-steward is ready at {url}  (Ctrl-C stops it)");
-    let _ = writeln!(text, "  API description   {url}/openapi.json");
-    let _ = writeln!(text, "  DynamoDB          {}", stack.endpoints.dynamodb_url);
+    let _ = writeln!(text, "mcp-steward is ready at {url} (Ctrl-C stops it)\n");
+    let _ = writeln!(text, "  API description    {url}/openapi.json");
     let _ = writeln!(
         text,
-        "  Secrets Manager   {}",
+        "  DynamoDB           {}",
+        stack.endpoints.dynamodb_url
+    );
+    let _ = writeln!(
+        text,
+        "  Secrets Manager    {}",
         stack.endpoints.secrets_manager_url
     );
     for tenant in &stack.tenants {
         let _ = writeln!(text, "\nTenant {}", tenant.tenant_id);
         let _ = writeln!(
             text,
-            "  organisation key    {}",
+            "  organisation key   {}",
             tenant.organisation_service_key
         );
         let _ = writeln!(
             text,
-            "  workspace key       {}",
+            "  workspace key      {}",
             tenant.workspace_service_key
         );
-        let _ = writeln!(text, "  workspace user key  {}", tenant.workspace_user_key);
+        let _ = writeln!(text, "  user's key         {}", tenant.workspace_user_key);
     }
-    if let Some(tenant) = stack.tenants.first() {
-        let _ = write!(text, "\n{}", commands(url, tenant));
+    if let (Some(tenant), Some(server)) = (stack.tenants.first(), &stack.demo_server_url) {
+        let _ = write!(text, "\n{}", commands(url, server, tenant));
     }
     text
 }
 
-/// Three lines to paste, one after the other, into another shell.
-fn commands(url: &str, tenant: &DemoTenant) -> String {
-    let key = &tenant.organisation_service_key;
+/// Lines to paste into another shell: register a server, test it, list what works. The idempotency key lets them be pasted twice.
+fn commands(url: &str, server: &str, tenant: &DemoTenant) -> String {
+    let body = format!(
+        r#"{{"name":"Demo","serverUrl":"{server}","authType":"bearer","bearerToken":"{}"}}"#,
+        server::TOKEN
+    );
     let api = format!("{url}/api/mcp-connections");
+    let key = &tenant.organisation_service_key;
     format!(
-        "Register an MCP server, test it, and list what works:\n\
-         \x20 curl -sS {api} -H 'Authorization: Bearer {key}' -H 'Content-Type: application/json' \
-         -d '{{\"name\":\"demo\",\"serverUrl\":\"{url}/mcp\",\"authType\":\"none\"}}'\n\
-         \x20 curl -sS -X POST $(curl -sS {api} -H 'Authorization: Bearer {key}' | sed 's/.*\"id\":\"\\([^\"]*\\)\".*/\\1/;s|^|{api}/|')/test -H 'Authorization: Bearer {key}'\n\
-         \x20 curl -sS {api} -H 'Authorization: Bearer {key}'\n"
+        "Paste into another shell (an MCP server to try it with is at {server}):\n\n\
+         KEY={key}\n\
+         ID=$(curl -sS {api} -H \"Authorization: Bearer $KEY\" -H 'Content-Type: application/json' -H 'Idempotency-Key: demo' \
+         -d '{body}' | sed -E 's/.*\"id\":\"([^\"]+)\".*/\\1/')\n\
+         curl -sS -X POST {api}/$ID/test -H \"Authorization: Bearer $KEY\"\n\
+         curl -sS {api} -H \"Authorization: Bearer $KEY\"\n"
     )
 }

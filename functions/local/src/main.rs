@@ -81,6 +81,7 @@ async fn run(arguments: Arguments) -> Result<(), Failure> {
         data: (!arguments.in_memory).then_some(arguments.data),
         tenants: arguments.tenants,
         tick: Some(Duration::from_secs_f64(arguments.tick)),
+        demo_server: true,
         strict: arguments.strict,
         ..Options::default()
     })

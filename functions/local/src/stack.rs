@@ -18,6 +18,7 @@ use shared::ports::Clock;
 use tokio::{net::TcpListener, sync::watch, task::JoinSet};
 
 use crate::{
+    demo,
     dynamodb::DynamoDb,
     gateway::{Gateway, Invoke, InvokeError},
     host::{Host, Surroundings},
@@ -47,6 +48,8 @@ pub struct Options {
     pub tenants: usize,
     /// What takes the place of the schedule's minute; nothing runs by itself when absent.
     pub tick: Option<Duration>,
+    /// An MCP server to try things with, on the port above those of the two services.
+    pub demo_server: bool,
     /// Plain http and private addresses are refused, as they are in the cloud.
     pub strict: bool,
     /// A PEM file of roots that the prober trusts.
@@ -65,6 +68,7 @@ impl Default for Options {
             data: None,
             tenants: 1,
             tick: None,
+            demo_server: false,
             strict: false,
             mcp_ca_bundle: None,
             detour: None,
@@ -101,6 +105,7 @@ pub struct DemoTenant {
 pub struct Stack {
     pub url: String,
     pub endpoints: Endpoints,
+    pub demo_server_url: Option<String>,
     pub tenants: Vec<DemoTenant>,
     pub template: Arc<Template>,
     pub dynamodb: DynamoDb,
@@ -144,6 +149,13 @@ impl Stack {
         let secrets_manager = Arc::new(SecretsManager::open(state.file("secrets.json"))?);
         tasks.spawn(Arc::clone(&secrets_manager).serve(secrets_listener, ended(stopped.clone())));
 
+        let mut demo_server_url = None;
+        if options.demo_server {
+            let listener = listen((Ipv4Addr::LOCALHOST, port_above(3))).await?;
+            demo_server_url = Some(format!("{}/mcp", url_of(&listener)?));
+            tasks.spawn(demo::server::serve(listener, ended(stopped.clone())));
+        }
+
         let seen = match &options.detour {
             Some(Detour(lead)) => lead(endpoints.clone()).await?,
             None => endpoints.clone(),
@@ -184,6 +196,7 @@ impl Stack {
         Ok(Self {
             url,
             endpoints,
+            demo_server_url,
             tenants,
             template,
             dynamodb,

@@ -1,3 +1,5 @@
+//! The reader on small templates, and on the real one.
+
 #![allow(clippy::unwrap_used)]
 
 use super::*;
