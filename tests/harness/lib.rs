@@ -6,6 +6,8 @@
 pub mod client;
 pub mod clock;
 pub mod contract;
+pub mod faults;
 pub mod log;
 pub mod peers;
 pub mod stack;
+pub mod stored;
