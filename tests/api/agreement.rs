@@ -15,12 +15,17 @@ fn template() -> Template {
 }
 
 fn names() -> BTreeSet<String> {
-    FUNCTIONS.iter().map(|function| function.name.to_owned()).collect()
+    FUNCTIONS
+        .iter()
+        .map(|function| function.name.to_owned())
+        .collect()
 }
 
 /// `native-connections-list` is `NativeConnectionsList` in the template.
 fn logical_id(name: &str) -> String {
-    name.split('-').map(|word| format!("{}{}", word[..1].to_uppercase(), &word[1..])).collect()
+    name.split('-')
+        .map(|word| format!("{}{}", word[..1].to_uppercase(), &word[1..]))
+        .collect()
 }
 
 /// `native-connections-list` is `native::connections::list` in the code.
@@ -32,15 +37,31 @@ fn module(name: &str) -> String {
 }
 
 fn source(name: &str) -> String {
-    let file = root().join("functions/src").join(module(name).replace("::", "/")).with_extension("rs");
-    fs::read_to_string(&file).unwrap_or_else(|_| panic!("{name} stands in FUNCTIONS; its code belongs into {}", file.display()))
+    let file = root()
+        .join("functions/src")
+        .join(module(name).replace("::", "/"))
+        .with_extension("rs");
+    fs::read_to_string(&file).unwrap_or_else(|_| {
+        panic!(
+            "{name} stands in FUNCTIONS; its code belongs into {}",
+            file.display()
+        )
+    })
 }
 
 #[test]
 fn every_function_has_its_binary() {
     let files = fs::read_dir(root().join("functions/src/bin")).unwrap();
-    let binaries: BTreeSet<String> =
-        files.map(|file| file.unwrap().path().file_stem().unwrap().to_string_lossy().into_owned()).collect();
+    let binaries: BTreeSet<String> = files
+        .map(|file| {
+            file.unwrap()
+                .path()
+                .file_stem()
+                .unwrap()
+                .to_string_lossy()
+                .into_owned()
+        })
+        .collect();
     for name in names().difference(&binaries) {
         panic!(
             "write functions/src/bin/{name}.rs:\nfn main() -> std::process::ExitCode {{\n    functions::run(functions::{}::FUNCTION)\n}}",
@@ -53,22 +74,39 @@ fn every_function_has_its_binary() {
     for name in names() {
         let text = fs::read_to_string(root().join(format!("functions/src/bin/{name}.rs"))).unwrap();
         let call = format!("functions::run(functions::{}::FUNCTION)", module(&name));
-        assert!(text.contains(&call), "functions/src/bin/{name}.rs runs something else than {call}");
+        assert!(
+            text.contains(&call),
+            "functions/src/bin/{name}.rs runs something else than {call}"
+        );
     }
 }
 
 #[test]
 fn every_function_is_in_the_template_under_its_name() {
     let template = template();
-    let described: BTreeSet<String> = template.functions.iter().map(|function| function.binary.clone()).collect();
+    let described: BTreeSet<String> = template
+        .functions
+        .iter()
+        .map(|function| function.binary.clone())
+        .collect();
     for name in names().difference(&described) {
-        panic!("template.yaml has no function with CodeUri target/lambda/{name}/; its id is {}", logical_id(name));
+        panic!(
+            "template.yaml has no function with CodeUri target/lambda/{name}/; its id is {}",
+            logical_id(name)
+        );
     }
     for name in described.difference(&names()) {
-        panic!("template.yaml names {name}, which has no line in FUNCTIONS of functions/src/lib.rs");
+        panic!(
+            "template.yaml names {name}, which has no line in FUNCTIONS of functions/src/lib.rs"
+        );
     }
     for function in &template.functions {
-        assert_eq!(function.id, logical_id(&function.binary), "the id of {} in template.yaml", function.binary);
+        assert_eq!(
+            function.id,
+            logical_id(&function.binary),
+            "the id of {} in template.yaml",
+            function.binary
+        );
     }
 }
 
@@ -80,7 +118,11 @@ fn every_endpoint_file_opens_with_its_route() {
         let opening = source.lines().next().unwrap_or_default();
         for route in &function.routes {
             let expected = format!("//! `{} {}`: ", route.method, route.path);
-            assert!(opening.starts_with(&expected), "{} opens with\n  {opening}\nand not with\n  {expected}…", function.binary);
+            assert!(
+                opening.starts_with(&expected),
+                "{} opens with\n  {opening}\nand not with\n  {expected}…",
+                function.binary
+            );
         }
     }
 }
@@ -89,20 +131,35 @@ fn every_endpoint_file_opens_with_its_route() {
 #[test]
 fn every_route_has_the_authorizer_its_function_needs() {
     for described in template().functions {
-        let function = FUNCTIONS.iter().find(|function| function.name == described.binary).unwrap();
+        let function = FUNCTIONS
+            .iter()
+            .find(|function| function.name == described.binary)
+            .unwrap();
         let routes = &described.routes;
         match function.kind {
             Kind::Endpoint { .. } => {
                 assert!(!routes.is_empty(), "{} has no route", described.binary);
                 let guarded = routes.iter().all(|route| route.authorizer.is_some());
-                assert!(guarded, "{} has a route without authorizer: nobody could call it", described.binary);
+                assert!(
+                    guarded,
+                    "{} has a route without authorizer: nobody could call it",
+                    described.binary
+                );
             }
             Kind::Open { .. } => {
                 assert!(!routes.is_empty(), "{} has no route", described.binary);
                 let open = routes.iter().all(|route| route.authorizer.is_none());
-                assert!(open, "{} is for everybody, so its routes say `Authorizer: NONE`", described.binary);
+                assert!(
+                    open,
+                    "{} is for everybody, so its routes say `Authorizer: NONE`",
+                    described.binary
+                );
             }
-            Kind::Event { .. } => assert!(routes.is_empty(), "{} handles events and cannot answer a request", described.binary),
+            Kind::Event { .. } => assert!(
+                routes.is_empty(),
+                "{} handles events and cannot answer a request",
+                described.binary
+            ),
         }
     }
 }
@@ -113,7 +170,8 @@ fn every_function_has_an_event_to_try_it_with() {
     for name in names() {
         let file = root().join(format!("tests/events/{name}.json"));
         let text = fs::read_to_string(&file).unwrap_or_else(|_| panic!("write {}", file.display()));
-        serde_json::from_str::<serde_json::Value>(&text).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+        serde_json::from_str::<serde_json::Value>(&text)
+            .unwrap_or_else(|error| panic!("{}: {error}", file.display()));
     }
 }
 
@@ -122,6 +180,9 @@ fn every_function_has_an_event_to_try_it_with() {
 fn endpoint_files_are_short() {
     for name in names() {
         let lines = source(&name).lines().count();
-        assert!(lines <= 60, "{name} has {lines} lines; 60 are enough for parse, do, answer");
+        assert!(
+            lines <= 60,
+            "{name} has {lines} lines; 60 are enough for parse, do, answer"
+        );
     }
 }

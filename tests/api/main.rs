@@ -3,6 +3,11 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod agreement;
+mod concurrency;
+mod crashes;
+mod emulators;
+mod native;
 mod openapi;
 mod storage;
+mod tenancy;
 mod tidy;

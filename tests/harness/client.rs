@@ -27,7 +27,12 @@ pub struct Answer {
 impl Client {
     pub fn new(base: &str, authorization: Option<String>, contract: Arc<Contract>) -> Self {
         let http = legacy::Client::builder(TokioExecutor::new()).build_http();
-        Self { base: base.to_owned(), authorization, contract, http }
+        Self {
+            base: base.to_owned(),
+            authorization,
+            contract,
+            http,
+        }
     }
 
     pub async fn get(&self, path: &str) -> Answer {
@@ -74,19 +79,38 @@ impl Client {
         headers: &[(&str, &str)],
         body: Vec<u8>,
     ) -> Answer {
-        let mut request = Request::builder().method(method.clone()).uri(format!("{}{path}", self.base));
+        let mut request = Request::builder()
+            .method(method.clone())
+            .uri(format!("{}{path}", self.base));
         if let Some(authorization) = &self.authorization {
             request = request.header("authorization", authorization);
         }
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let request = request.body(Full::new(Bytes::from(body))).expect("a well-formed request");
+        let request = request
+            .body(Full::new(Bytes::from(body)))
+            .expect("a well-formed request");
         let response = self.http.request(request).await.expect("the stack answers");
         let (head, body) = response.into_parts();
-        let body = body.collect().await.expect("the answer is complete").to_bytes().to_vec();
-        let answer = Answer { status: head.status.as_u16(), headers: plain(&head.headers), body };
-        self.contract.check(method.as_str(), path, answer.status, &head.headers, &answer.body);
+        let body = body
+            .collect()
+            .await
+            .expect("the answer is complete")
+            .to_bytes()
+            .to_vec();
+        let answer = Answer {
+            status: head.status.as_u16(),
+            headers: plain(&head.headers),
+            body,
+        };
+        self.contract.check(
+            method.as_str(),
+            path,
+            answer.status,
+            &head.headers,
+            &answer.body,
+        );
         answer
     }
 
@@ -126,7 +150,12 @@ impl Answer {
     pub fn next(&self, base: &str) -> Option<String> {
         let link = self.header("link")?;
         let address = link.strip_prefix('<')?.strip_suffix(">; rel=\"next\"")?;
-        Some(address.strip_prefix(base).expect("the next page is on the same API").to_owned())
+        Some(
+            address
+                .strip_prefix(base)
+                .expect("the next page is on the same API")
+                .to_owned(),
+        )
     }
 
     /// The answer without what names this one request.
@@ -136,13 +165,26 @@ impl Answer {
         for name in ["x-request-id", "apigw-requestid", "date"] {
             headers.remove(name);
         }
-        (self.status, headers, if id.is_empty() { self.text() } else { self.text().replace(&id, "ID") })
+        (
+            self.status,
+            headers,
+            if id.is_empty() {
+                self.text()
+            } else {
+                self.text().replace(&id, "ID")
+            },
+        )
     }
 }
 
 fn plain(headers: &HeaderMap) -> BTreeMap<String, String> {
     headers
         .iter()
-        .map(|(name, value)| (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
+        .map(|(name, value)| {
+            (
+                name.as_str().to_owned(),
+                String::from_utf8_lossy(value.as_bytes()).into_owned(),
+            )
+        })
         .collect()
 }

@@ -15,5 +15,8 @@ pub fn capture() {
 
 /// All that was logged so far, by every test of this process.
 pub fn text() -> String {
-    LINES.lock().map(|lines| String::from_utf8_lossy(&lines).into_owned()).unwrap_or_default()
+    LINES
+        .lock()
+        .map(|lines| String::from_utf8_lossy(&lines).into_owned())
+        .unwrap_or_default()
 }

@@ -27,9 +27,17 @@ impl TestStack {
     pub async fn with(options: Options) -> Self {
         crate::log::capture();
         let clock = Arc::new(TurnedClock::new());
-        let options = Options { tenants: 2, clock: clock.clone(), ..options };
+        let options = Options {
+            tenants: 2,
+            clock: clock.clone(),
+            ..options
+        };
         let stack = Stack::start(options).await.expect("the stack starts");
-        Self { stack, clock, contract: Arc::new(Contract::load()) }
+        Self {
+            stack,
+            clock,
+            contract: Arc::new(Contract::load()),
+        }
     }
 
     pub fn acme(&self) -> &DemoTenant {
@@ -51,12 +59,20 @@ impl TestStack {
     }
 
     pub fn with_key(&self, key: &str) -> Client {
-        Client::new(&self.stack.url, Some(format!("Bearer {key}")), self.contract.clone())
+        Client::new(
+            &self.stack.url,
+            Some(format!("Bearer {key}")),
+            self.contract.clone(),
+        )
     }
 
     /// A client that sends this as its `Authorization`, or nothing.
     pub fn with_authorization(&self, value: Option<&str>) -> Client {
-        Client::new(&self.stack.url, value.map(str::to_owned), self.contract.clone())
+        Client::new(
+            &self.stack.url,
+            value.map(str::to_owned),
+            self.contract.clone(),
+        )
     }
 
     /// Registers a connection and gives what the API answered.
@@ -68,7 +84,9 @@ impl TestStack {
 
     /// Registers a connection to a server that needs no credential.
     pub async fn register_open(&self, name: &str, url: &str) -> String {
-        let made = self.register(json!({ "name": name, "serverUrl": url, "authType": "none" })).await;
+        let made = self
+            .register(json!({ "name": name, "serverUrl": url, "authType": "none" }))
+            .await;
         id_of(&made)
     }
 
@@ -82,11 +100,17 @@ impl TestStack {
 
     /// One tick of the schedule; gives what it did.
     pub async fn tick(&self) -> Value {
-        self.stack.invoke("check-due-connections", json!({})).await.expect("the tick runs")
+        self.stack
+            .invoke("check-due-connections", json!({}))
+            .await
+            .expect("the tick runs")
     }
 
     pub async fn sweep(&self) -> Value {
-        self.stack.invoke("sweep", json!({})).await.expect("the sweep runs")
+        self.stack
+            .invoke("sweep", json!({}))
+            .await
+            .expect("the sweep runs")
     }
 
     pub async fn invoke(&self, function: &str, event: Value) -> Result<Value, InvokeError> {
@@ -102,5 +126,8 @@ impl TestStack {
 }
 
 pub fn id_of(connection: &Value) -> String {
-    connection["id"].as_str().expect("a connection has an id").to_owned()
+    connection["id"]
+        .as_str()
+        .expect("a connection has an id")
+        .to_owned()
 }
