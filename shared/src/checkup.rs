@@ -54,6 +54,11 @@ impl Checkup {
     /// Checks a connection because somebody wants to know now.
     pub async fn test(&self, tenant: TenantId, id: ConnectionId) -> Result<Report> {
         let listing = self.store.connection(tenant, id).await?;
+        if let Some(retry_after_seconds) = listing.health.must_wait(self.clock.now()) {
+            return Err(Error::Throttled {
+                retry_after_seconds,
+            });
+        }
         let finding = self.examine(&listing).await;
         self.record(listing, finding, None)
             .await?
@@ -222,7 +227,10 @@ fn judge(listing: &Listing, finding: &Finding, at: Timestamp, due: Option<Timest
     let mut health = listing
         .health
         .after(&observed, listing.connection.check_interval.seconds());
-    health.answered = health.answered.max(due);
+    match due {
+        Some(_) => health.answered = health.answered.max(due),
+        None => health.note_asked(at),
+    }
     let sample = Sample::of(&observed, &health);
     Judged {
         health,

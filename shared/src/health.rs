@@ -21,6 +21,8 @@ const LONGEST_BACKOFF: i64 = 30 * 60;
 /// After this many refusals in a row we stop knocking every few minutes, lest the tenant's account is locked.
 const REFUSALS_BEFORE_SLOWING: u32 = 3;
 const SLOW_SECONDS: i64 = 60 * 60;
+/// Checks of one connection that may be asked for within a minute, besides those of the schedule.
+const ASKED_A_MINUTE: u32 = 30;
 /// The longest `Retry-After` that is honoured.
 const LONGEST_RETRY_AFTER: i64 = 60 * 60;
 
@@ -76,6 +78,14 @@ pub struct Count {
     pub failed: u32,
 }
 
+/// How many checks were asked for within one minute.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Asked {
+    /// Number of the minute since the epoch.
+    pub at: i64,
+    pub times: u32,
+}
+
 /// What is known of a connection's health. Changes with each check, so it is an item of its own.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -100,6 +110,9 @@ pub struct Health {
     pub latency_ms: Option<u64>,
     pub next: Next,
     pub era: Option<Era>,
+    /// Checks that somebody asked for, in the minute of the last one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked: Option<Asked>,
     /// The last 24 hours, oldest first.
     pub hours: Vec<Count>,
     /// The last 30 days, oldest first.
@@ -144,6 +157,7 @@ impl Health {
             latency_ms: None,
             next: Next::Turn,
             era: None,
+            asked: None,
             hours: Vec::new(),
             days: Vec::new(),
         }
@@ -154,6 +168,7 @@ impl Health {
     pub fn forgotten(&self, epoch: u32) -> Self {
         Self {
             revision: self.revision + 1,
+            asked: self.asked,
             hours: self.hours.clone(),
             days: self.days.clone(),
             ..Self::unknown(epoch)
@@ -163,7 +178,8 @@ impl Health {
     /// What is known after `observed`, for a connection checked every `interval_seconds`.
     #[must_use]
     pub fn after(&self, observed: &Observation, interval_seconds: u32) -> Self {
-        let interval = i64::from(interval_seconds);
+        // The wheel turns in whole minutes.
+        let turn = i64::from(interval_seconds.div_ceil(60)) * 60;
         let mut next = Self {
             revision: self.revision + 1,
             reason: observed.reason,
@@ -174,18 +190,35 @@ impl Health {
         };
         match observed.reason.map_or(Class::Remark, Reason::class) {
             Class::Remark => next.succeed(observed),
-            Class::Outage => next.fail(observed, interval),
-            Class::Refusal => next.refuse(observed),
+            Class::Outage => next.fail(observed, turn),
+            Class::Refusal => next.refuse(observed, turn),
             Class::Postponed => {
-                let wait = observed
-                    .retry_after_seconds
-                    .map_or(interval, i64::from)
-                    .min(LONGEST_RETRY_AFTER);
-                next.next = Next::NotBefore(observed.at.plus_seconds(wait));
+                if let Some(wait) = observed.retry_after_seconds.map(i64::from) {
+                    let until = observed.at.plus_seconds(wait.min(LONGEST_RETRY_AFTER));
+                    next.next = Next::NotBefore(until);
+                }
             }
             Class::Ours => {}
         }
         next
+    }
+
+    /// Seconds until a check may be asked for again; nothing when it may be at once. Lest somebody turns us against a server.
+    pub fn must_wait(&self, now: Timestamp) -> Option<u32> {
+        let asked = self.asked.filter(|asked| asked.at == now.minute());
+        asked.filter(|asked| asked.times >= ASKED_A_MINUTE)?;
+        let wait = Timestamp::from_minute(now.minute() + 1).millis_since(now);
+        u32::try_from(wait).ok().map(|wait| wait.div_ceil(1000))
+    }
+
+    /// Notes that somebody asked for a check.
+    pub(crate) fn note_asked(&mut self, at: Timestamp) {
+        let before = self.asked.filter(|asked| asked.at == at.minute());
+        let times = before.map_or(0, |asked| asked.times) + 1;
+        self.asked = Some(Asked {
+            at: at.minute(),
+            times,
+        });
     }
 
     fn succeed(&mut self, observed: &Observation) {
@@ -204,7 +237,7 @@ impl Health {
         self.backoff = 0;
     }
 
-    fn fail(&mut self, observed: &Observation, interval: i64) {
+    fn fail(&mut self, observed: &Observation, turn: i64) {
         self.consecutive_successes = 0;
         self.refusals = 0;
         self.consecutive_failures += 1;
@@ -218,14 +251,12 @@ impl Health {
         }
         // Of a server never seen working there is nothing to protect against a blip: its first verdict counts.
         self.status = Status::Error;
-        let doubled = interval << self.backoff.min(6);
+        let turns = (1 << self.backoff.min(6)).min(LONGEST_BACKOFF / turn);
         self.backoff += 1;
-        if doubled > interval && interval < LONGEST_BACKOFF {
-            self.next = Next::NotBefore(observed.at.plus_seconds(doubled.min(LONGEST_BACKOFF)));
-        }
+        self.wait_for(turns, turn, observed.at);
     }
 
-    fn refuse(&mut self, observed: &Observation) {
+    fn refuse(&mut self, observed: &Observation, turn: i64) {
         self.consecutive_successes = 0;
         self.consecutive_failures += 1;
         self.refusals += 1;
@@ -234,7 +265,16 @@ impl Health {
         self.status = Status::Error;
         self.backoff = 0;
         if self.refusals >= REFUSALS_BEFORE_SLOWING {
-            self.next = Next::NotBefore(observed.at.plus_seconds(SLOW_SECONDS));
+            self.wait_for(SLOW_SECONDS / turn, turn, observed.at);
+        }
+    }
+
+    /// Lets all turns of the wheel pass but the last of these.
+    fn wait_for(&mut self, turns: i64, turn: i64, at: Timestamp) {
+        if turns > 1 {
+            // A check ends a little after its turn began, and sometimes a confirmation later. With half a turn of slack
+            // that is no reason to miss the turn that is meant.
+            self.next = Next::NotBefore(at.plus_seconds(turns * turn - turn / 2));
         }
     }
 
@@ -331,10 +371,40 @@ mod tests {
             self.health.next
         }
 
+        /// Turns of the wheel until the next check, when this one ended at the beginning of a turn or as late as a
+        /// confirmation does.
+        fn turns(&self) -> i64 {
+            let [early, late] = [0, 60].map(|late| match self.health.next {
+                Next::Turn => 1,
+                Next::Confirm(_) => 0,
+                Next::NotBefore(at) => (at.millis_since(self.at) / 1000 + late + 299) / 300,
+            });
+            assert_eq!(early, late);
+            early
+        }
+
         fn wait(&self) -> i64 {
             match self.health.next {
                 Next::Turn => 0,
                 Next::Confirm(at) | Next::NotBefore(at) => at.millis_since(self.at) / 1000,
+            }
+        }
+    }
+
+    #[test]
+    fn the_slowest_wheel_is_not_slowed_down_further() {
+        for reason in [Reason::ConnectRefused, Reason::CredentialRejected] {
+            let mut health = Health::unknown(0);
+            for n in 0..10 {
+                let observed = Observation {
+                    at: START.plus_seconds(n * 3600 + 10),
+                    reason: Some(reason),
+                    retry_after_seconds: None,
+                    latency_ms: 1,
+                    era: None,
+                };
+                health = health.after(&observed, 3600);
+                assert_eq!(health.next, Next::Turn);
             }
         }
     }
@@ -396,10 +466,10 @@ mod tests {
         let waits: Vec<i64> = (0..6)
             .map(|_| {
                 told.tell(Some(Reason::ConnectRefused));
-                told.wait()
+                told.turns()
             })
             .collect();
-        assert_eq!(waits, [0, 600, 1200, 1800, 1800, 1800]);
+        assert_eq!(waits, [1, 2, 4, 6, 6, 6]);
     }
 
     #[test]
@@ -411,7 +481,7 @@ mod tests {
         told.tell(Some(Reason::CredentialForbidden));
         assert_eq!(told.next(), Next::Turn);
         told.tell(Some(Reason::CredentialRejected));
-        assert_eq!(told.wait(), 3600);
+        assert_eq!(told.turns(), 12);
         assert_eq!(told.health.uptime(told.at).day, Some(1.0));
     }
 
@@ -433,7 +503,7 @@ mod tests {
             told.tell_with(Some(Reason::RateLimited), Some(86_400));
             assert_eq!(told.wait(), 3600);
             told.tell_with(Some(Reason::RateLimited), None);
-            assert_eq!(told.wait(), 300);
+            assert_eq!(told.next(), Next::Turn);
         }
     }
 
@@ -456,6 +526,20 @@ mod tests {
         assert_eq!(told.health.reason, Some(Reason::ContractChanged));
         told.tell(None);
         assert_eq!(told.health.reason, None);
+    }
+
+    #[test]
+    fn who_asks_too_often_waits_for_the_next_minute() {
+        let mut health = Health::unknown(0);
+        let now = Timestamp::from_minute(30_000_000).plus_seconds(20);
+        for _ in 0..ASKED_A_MINUTE {
+            assert_eq!(health.must_wait(now), None);
+            health.note_asked(now);
+        }
+        assert_eq!(health.must_wait(now), Some(40));
+        assert_eq!(health.must_wait(now.plus_seconds(40)), None);
+        health.note_asked(now.plus_seconds(40));
+        assert_eq!(health.asked.map(|asked| asked.times), Some(1));
     }
 
     #[test]

@@ -26,7 +26,10 @@ async fn a_working_server_is_active_with_what_it_offers() {
             .register_bearer(&format!("{kind:?}"), &peer.url, "t")
             .await;
         let verdicts = stack.tick().await["verdicts"].clone();
-        assert!(verdicts["ok"].is_number() && verdicts.as_object().unwrap().len() == 1, "{kind:?}: {verdicts}");
+        assert!(
+            verdicts["ok"].is_number() && verdicts.as_object().unwrap().len() == 1,
+            "{kind:?}: {verdicts}"
+        );
         let read = stack.read(&id).await;
         assert_eq!(
             (&read["status"], &read["statusReason"]),
@@ -223,5 +226,36 @@ async fn what_was_never_checked_has_no_history() {
             "uptime": { "24h": null, "7d": null, "30d": null }, "latencyMs": { "p50": null, "p95": null, "p99": null },
             "checks": [], "incidents": [],
         })
+    );
+}
+
+/// Nobody can turn us against a server by asking again and again.
+#[tokio::test]
+async fn tests_of_one_connection_are_limited() {
+    let stack = TestStack::start().await;
+    let peer = Peer::rmcp(Rmcp::Modern).start().await;
+    let id = stack.register_open("asked for", &peer.url).await;
+    stack.clock.turn_to_next_minute();
+    for _ in 0..30 {
+        let test = stack.api().post(&path(&id, "/test"), &json!({})).await;
+        assert_eq!(test.status, 200);
+    }
+    let before = peer.requests();
+    let refused = stack.api().post(&path(&id, "/test"), &json!({})).await;
+    assert_eq!(
+        (refused.status, refused.code().as_str()),
+        (429, "too_many_requests")
+    );
+    let wait: i64 = refused.header("retry-after").unwrap().parse().unwrap();
+    assert!((1..=60).contains(&wait), "{wait}");
+    assert_eq!(peer.requests(), before, "the server was not asked");
+    stack.clock.turn_seconds(wait);
+    assert_eq!(
+        stack
+            .api()
+            .post(&path(&id, "/test"), &json!({}))
+            .await
+            .status,
+        200
     );
 }
