@@ -4,6 +4,7 @@ mod addresses;
 mod behaviours;
 mod credentials;
 mod load;
+mod mutations;
 mod real;
 mod sessions;
 mod transport;
@@ -25,8 +26,8 @@ const TOKEN: &str = "canary-7f3a/9c+41==";
 /// Times short enough for a table of a hundred checks, and everything else as it is in the product.
 fn quick() -> Limits {
     Limits {
-        total: Duration::from_millis(2000),
-        connect: Duration::from_millis(1000),
+        total: Duration::from_millis(3000),
+        connect: Duration::from_millis(1500),
         end_session: Duration::from_millis(300),
         old_transport: Duration::from_millis(300),
         ..Limits::default()

@@ -14,6 +14,7 @@
 //! # }
 //! ```
 
+mod answers;
 mod behaviour;
 mod certificates;
 mod real;

@@ -99,7 +99,7 @@ impl ServerHandler for Handler {
             .map(|n| Tool::new(format!("tool-{n:03}"), "Does something.", schema.clone()))
             .collect();
         let mut page = ListToolsResult::with_all_items(tools);
-        page.next_cursor = (end < total).then(|| end.to_string().into());
+        page.next_cursor = (end < total).then(|| end.to_string());
         Ok(page)
     }
 }
