@@ -83,10 +83,13 @@ impl Registry {
                 new
             }
             Added::Before(made) => {
-                if let Some(row) = self.store.row(tenant, made.id).await?
-                    && is_provisioning(&row)
-                {
-                    self.provision(&row, wanted.secret).await?;
+                match self.store.row(tenant, made.id).await? {
+                    Some(row) if is_provisioning(&row) => {
+                        self.provision(&row, wanted.secret).await?;
+                    }
+                    Some(row) if row.is_visible() => {}
+                    // It was given up or is being removed, and its record goes with it: then the key makes another one.
+                    _ => return Err(Error::Busy),
                 }
                 *made
             }
@@ -226,6 +229,7 @@ impl Registry {
             credential,
             enabled: wanted.enabled,
             check_interval: wanted.check_interval,
+            placed_at: None,
             created_at: now,
             updated_at: now,
             version: Version(1),
@@ -403,6 +407,8 @@ impl Connection {
         let same_target = self.server_url == wanted.server_url
             && self.auth == wanted.auth
             && self.credential == credential;
+        let same_place = self.enabled == wanted.enabled
+            && self.check_interval.minutes() == wanted.check_interval.minutes();
         Self {
             name: wanted.name.clone(),
             server_url: wanted.server_url.clone(),
@@ -410,6 +416,11 @@ impl Connection {
             credential,
             enabled: wanted.enabled,
             check_interval: wanted.check_interval,
+            placed_at: if same_place {
+                self.placed_at
+            } else {
+                Some(now)
+            },
             updated_at: now,
             version: Version(self.version.0 + 1),
             revision: self.revision + 1,
