@@ -164,21 +164,39 @@ fn pack(counts: &[Count]) -> String {
     packed
 }
 
+/// Goes over the bytes once, because this is done for every connection that is read.
 fn unpack(packed: &str) -> Option<Vec<Count>> {
-    if packed.is_empty() {
-        return Some(Vec::new());
+    let mut counts = Vec::with_capacity(packed.len() / 10);
+    let mut numbers = [0_u32; 3];
+    let mut at = 0;
+    for byte in packed.bytes() {
+        match byte {
+            b'0'..=b'9' => {
+                let number = numbers.get_mut(at)?;
+                *number = number
+                    .checked_mul(10)?
+                    .checked_add(u32::from(byte - b'0'))?;
+            }
+            b' ' => at += 1,
+            b',' => {
+                counts.push(count(numbers, at)?);
+                (numbers, at) = ([0; 3], 0);
+            }
+            _ => return None,
+        }
     }
-    packed
-        .split(',')
-        .map(|count| {
-            let mut numbers = count.split(' ');
-            Some(Count {
-                at: numbers.next()?.parse().ok()?,
-                ok: numbers.next()?.parse().ok()?,
-                failed: numbers.next()?.parse().ok()?,
-            })
-        })
-        .collect()
+    if !packed.is_empty() {
+        counts.push(count(numbers, at)?);
+    }
+    Some(counts)
+}
+
+fn count([at, ok, failed]: [u32; 3], last: usize) -> Option<Count> {
+    (last == 2).then_some(Count {
+        at: at.into(),
+        ok,
+        failed,
+    })
 }
 
 #[cfg(test)]

@@ -68,9 +68,9 @@ impl Credentials for SecretsManagerStore {
                 Err(error) => error,
             };
             match refused.as_service_error() {
-                // A secret of that name was deleted a moment ago and is still on its way out.
+                // A secret of that name was deleted a moment ago and is still on its way out, which takes it a second or so.
                 Some(CreateSecretError::InvalidRequestException(_)) if attempt < ATTEMPTS => {
-                    pause(attempt).await;
+                    pause(attempt + 3).await;
                 }
                 Some(CreateSecretError::ResourceExistsException(_)) => {
                     let there = self.stages(&name).await?.unwrap_or_default();
@@ -109,25 +109,28 @@ impl Credentials for SecretsManagerStore {
         version: CredentialVersion,
     ) -> Result<()> {
         let (name, version) = (self.name(tenant, id), version.to_string());
-        for attempt in 1..ATTEMPTS {
+        for attempt in 1..=ATTEMPTS {
             let stages = self.stages(&name).await?.unwrap_or_default();
             let Some(own) = stages.get(&version) else {
                 return Err(Error::internal("there is no such version to promote"));
             };
-            let moved = if !own.iter().any(|stage| stage == CURRENT) {
-                let holder = holder(&stages, CURRENT);
-                self.move_stage(&name, CURRENT, holder, Some(&version))
+            let is_at = |stage: &str| own.iter().any(|held| held == stage);
+            let current = is_at(CURRENT) || {
+                let from = holder(&stages, CURRENT);
+                self.move_stage(&name, CURRENT, from, Some(&version))
                     .await?
-            } else if own.iter().any(|stage| stage == PENDING) {
-                self.move_stage(&name, PENDING, Some(&version), None)
-                    .await?
-            } else {
-                return Ok(());
             };
-            // Somebody else moved a stage in between: perhaps to where it belongs.
-            if !moved {
-                pause(attempt).await;
+            // Not before it is current: a version without any stage is up for deletion.
+            let settled = current
+                && (!is_at(PENDING)
+                    || self
+                        .move_stage(&name, PENDING, Some(&version), None)
+                        .await?);
+            if settled {
+                return Ok(());
             }
+            // Somebody else moved a stage in between, perhaps to where it belongs.
+            pause(attempt).await;
         }
         Err(Error::Unavailable("the stages kept moving".into()))
     }
