@@ -170,7 +170,11 @@ pub trait Schedule: Send + Sync {
     /// finish.
     async fn out_of_turn(&self, until: Timestamp) -> Result<Vec<Due>>;
 
-    /// Puts checks on the list of those wanted out of turn.
+    /// Takes a check on that list for the caller, who will do it by `until`. False when somebody else has taken it, and that time is
+    /// not over. What is not on the list any more is nobody's, so it is the caller's.
+    async fn take_out_of_turn(&self, due: &Due, now: Timestamp, until: Timestamp) -> Result<bool>;
+
+    /// Puts checks on the list of those wanted out of turn, taken by nobody.
     async fn postpone(&self, due: &[Due]) -> Result<()>;
 
     /// Takes a check off that list: it is answered, or there is nothing to check. One that is by now wanted at a later moment

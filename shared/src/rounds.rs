@@ -3,7 +3,7 @@
 
 use std::{
     cmp::Reverse,
-    collections::{BTreeMap, BinaryHeap, HashMap, VecDeque},
+    collections::{BTreeMap, BinaryHeap, HashMap, VecDeque, hash_map::Entry},
     sync::Arc,
 };
 
@@ -23,7 +23,10 @@ use crate::{
     wheel::Slot,
 };
 
-/// A claim on a minute runs out after this long, so that the next tick can take over from one that died.
+/// Names a connection.
+type Key = (TenantId, ConnectionId);
+
+/// A claim on a minute or a check runs out after this long, so that the next tick can take over from one that died.
 const CLAIM_SECONDS: i64 = 55;
 /// Slots read at the same time.
 const SLOTS_AT_ONCE: usize = 16;
@@ -53,11 +56,20 @@ pub struct Rounds {
     pub concurrency: usize,
 }
 
+/// A check that waits for its turn in this tick.
+struct Waiting {
+    due: Due,
+    /// Another tick can have seen it too.
+    is_out_of_turn: bool,
+}
+
 /// What is waiting to be checked: what is due now, and what is wanted at a later moment of this tick.
 #[derive(Default)]
 struct Queue {
-    due: VecDeque<Due>,
+    due: VecDeque<Waiting>,
     later: BinaryHeap<Reverse<(Timestamp, TenantId, ConnectionId)>>,
+    /// The moment that counts of those a connection has in `later`; a check that ended decides anew.
+    wanted_later: HashMap<Key, Timestamp>,
     /// Begun, and failed for reasons of our own.
     failed: Vec<Due>,
 }
@@ -65,8 +77,8 @@ struct Queue {
 impl Rounds {
     /// Does the tick of the current minute and of those before it that nobody did. Begins no check after `take_until`.
     ///
-    /// A second tick of the same minute finds everything claimed and does nothing but what is wanted out of turn, and
-    /// a check that two ticks do is stored once.
+    /// Two ticks of the same minute share the work: a minute belongs to one of them, and so does each check out of turn. Should
+    /// two do the same check all the same, it is stored once.
     pub async fn tick(&self, take_until: Timestamp) -> Result<Tally> {
         let now = self.clock.now();
         let minutes = self
@@ -74,13 +86,14 @@ impl Rounds {
             .claim(now.minute(), now, now.plus_seconds(CLAIM_SECONDS))
             .await?;
         let mut queue = Queue::default();
-        queue.extend(self.schedule.out_of_turn(take_until).await?, now);
-        queue.extend(self.due_in(&minutes).await?, now);
+        let out_of_turn = self.schedule.out_of_turn(take_until).await?;
+        queue.fill(out_of_turn, self.due_in(&minutes).await?, now);
 
         let mut tally = Tally::default();
         self.work_off(&mut queue, take_until, &mut tally).await;
 
-        let rest: Vec<Due> = queue.due.into_iter().chain(queue.failed).collect();
+        let left = queue.due.into_iter().map(|waiting| waiting.due);
+        let rest: Vec<Due> = left.chain(queue.failed).collect();
         tally.postponed = u32::try_from(rest.len()).unwrap_or(u32::MAX);
         self.schedule.postpone(&rest).await?;
         for minute in minutes {
@@ -90,7 +103,7 @@ impl Rounds {
     }
 
     /// What the wheel says is due in these minutes; a connection due in several of them counts for the latest.
-    async fn due_in(&self, minutes: &[i64]) -> Result<Vec<Due>> {
+    async fn due_in(&self, minutes: &[i64]) -> Result<HashMap<Key, Timestamp>> {
         let mut slots = Vec::new();
         for minute in minutes {
             slots.extend(Slot::due_at(*minute).map(|slot| (Timestamp::from_minute(*minute), slot)));
@@ -98,23 +111,14 @@ impl Rounds {
         let read = stream::iter(slots)
             .map(|(at, slot)| async move { Result::Ok((at, self.schedule.slot(slot, at).await?)) })
             .buffer_unordered(SLOTS_AT_ONCE);
-        let due: HashMap<(TenantId, ConnectionId), Timestamp> = read
-            .try_fold(HashMap::new(), |mut due, (at, found)| async move {
-                for key in found {
-                    let latest = due.entry(key).or_insert(at);
-                    *latest = at.max(*latest);
-                }
-                Ok(due)
-            })
-            .await?;
-        Ok(due
-            .into_iter()
-            .map(|((tenant, connection), at)| Due {
-                tenant,
-                connection,
-                at,
-            })
-            .collect())
+        read.try_fold(HashMap::new(), |mut due, (at, found)| async move {
+            for key in found {
+                let latest = due.entry(key).or_insert(at);
+                *latest = at.max(*latest);
+            }
+            Ok(due)
+        })
+        .await
     }
 
     async fn work_off(&self, queue: &mut Queue, take_until: Timestamp, tally: &mut Tally) {
@@ -124,10 +128,10 @@ impl Rounds {
             queue.ripen(now);
             while now < take_until
                 && in_flight.len() < self.concurrency
-                && let Some(due) = queue.due.pop_front()
+                && let Some(waiting) = queue.due.pop_front()
             {
-                tally.lag_ms = tally.lag_ms.max(now.millis_since(due.at));
-                in_flight.push(self.check(due));
+                tally.lag_ms = tally.lag_ms.max(now.millis_since(waiting.due.at));
+                in_flight.push(self.check(waiting));
             }
             let next = queue.next_moment().filter(|next| *next < take_until);
             let ended = match (in_flight.is_empty(), next) {
@@ -153,8 +157,19 @@ impl Rounds {
     }
 
     /// Checks what is due and takes it off the list of those wanted out of turn, unless it is wanted again.
-    async fn check(&self, due: Due) -> (Due, Result<Option<Report>>) {
+    async fn check(
+        &self,
+        Waiting {
+            due,
+            is_out_of_turn,
+        }: Waiting,
+    ) -> (Due, Result<Option<Report>>) {
         let outcome = async {
+            let now = self.clock.now();
+            let until = now.plus_seconds(CLAIM_SECONDS);
+            if is_out_of_turn && !self.schedule.take_out_of_turn(&due, now, until).await? {
+                return Ok(None);
+            }
             let report = self.checkup.check_due(&due).await?;
             self.schedule.drop_out_of_turn(&due).await?;
             Ok(report)
@@ -165,15 +180,41 @@ impl Rounds {
 }
 
 impl Queue {
-    fn extend(&mut self, found: Vec<Due>, now: Timestamp) {
-        for due in found {
-            if due.at <= now {
-                self.due.push_back(due);
-            } else {
-                self.later
-                    .push(Reverse((due.at, due.tenant, due.connection)));
+    /// Takes in what is wanted out of turn and what the wheel says. A connection that both name is checked once.
+    fn fill(
+        &mut self,
+        out_of_turn: Vec<Due>,
+        mut on_the_wheel: HashMap<Key, Timestamp>,
+        now: Timestamp,
+    ) {
+        for mut due in out_of_turn {
+            if due.at > now {
+                self.want_later(due.tenant, due.connection, due.at);
+                continue;
             }
+            if let Entry::Occupied(turn) = on_the_wheel.entry((due.tenant, due.connection)) {
+                due.at = due.at.max(turn.remove());
+            }
+            self.due.push_back(Waiting {
+                due,
+                is_out_of_turn: true,
+            });
         }
+        for ((tenant, connection), at) in on_the_wheel {
+            self.due.push_back(Waiting {
+                due: Due {
+                    tenant,
+                    connection,
+                    at,
+                },
+                is_out_of_turn: false,
+            });
+        }
+    }
+
+    fn want_later(&mut self, tenant: TenantId, connection: ConnectionId, at: Timestamp) {
+        self.wanted_later.insert((tenant, connection), at);
+        self.later.push(Reverse((at, tenant, connection)));
     }
 
     /// Moves what is wanted by now to what is due, ahead of everything else: a confirmation waits for nobody.
@@ -182,11 +223,19 @@ impl Queue {
             && at <= now
         {
             self.later.pop();
-            self.due.push_front(Due {
-                tenant,
-                connection,
-                at,
-            });
+            if let Entry::Occupied(wanted) = self.wanted_later.entry((tenant, connection))
+                && *wanted.get() == at
+            {
+                wanted.remove();
+                self.due.push_front(Waiting {
+                    due: Due {
+                        tenant,
+                        connection,
+                        at,
+                    },
+                    is_out_of_turn: true,
+                });
+            }
         }
     }
 
@@ -205,8 +254,9 @@ impl Tally {
                     .entry(report.reason.map_or("ok", |reason| reason.word()))
                     .or_default() += 1;
                 self.latencies_ms.push(report.latency_ms);
+                queue.wanted_later.remove(&(due.tenant, due.connection));
                 if let Next::Confirm(at) = report.listing.health.next {
-                    queue.later.push(Reverse((at, due.tenant, due.connection)));
+                    queue.want_later(due.tenant, due.connection, at);
                 }
             }
             Err(error) => {

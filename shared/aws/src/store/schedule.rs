@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use aws_sdk_dynamodb::{
-    operation::put_item::PutItemError,
+    operation::{put_item::PutItemError, update_item::UpdateItemError},
     types::{AttributeValue, ReturnValuesOnConditionCheckFailure},
 };
 use futures::{StreamExt as _, TryStreamExt as _, stream};
@@ -27,6 +27,7 @@ use crate::{
 pub(super) const SKIP_UNTIL: &str = "skipUntil";
 /// A check out of turn is wanted at this moment, in milliseconds.
 const NOT_BEFORE: &str = "notBefore";
+/// Until when a tick or a check out of turn is somebody's, in milliseconds, and whose.
 const CLAIMED_UNTIL: &str = "claimedUntil";
 const CLAIMED_BY: &str = "claimedBy";
 const DONE: &str = "done";
@@ -83,8 +84,10 @@ impl Schedule for DynamoStore {
     }
 
     async fn slot(&self, slot: Slot, at: Timestamp) -> Result<Vec<(TenantId, ConnectionId)>> {
+        // Half the price, many times a minute: what is new in the slot is on the other list for its first check anyway.
         let query = self
             .query(&Range::Wheel(slot))
+            .consistent_read(false)
             .filter_expression("attribute_not_exists(skipUntil) OR skipUntil <= :at")
             .expression_attribute_values(":at", number(at.millis()))
             .projection_expression("SK");
@@ -111,6 +114,36 @@ impl Schedule for DynamoStore {
             })
         };
         Ok(found.iter().filter_map(due).collect())
+    }
+
+    async fn take_out_of_turn(&self, due: &Due, now: Timestamp, until: Timestamp) -> Result<bool> {
+        let mark = mark();
+        let update = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .set_key(Some(items::key(&Key::OutOfTurn(
+                due.tenant,
+                due.connection,
+            ))))
+            .update_expression("SET claimedUntil = :until, claimedBy = :mark")
+            .condition_expression(
+                "attribute_exists(PK) AND (attribute_not_exists(claimedUntil) OR claimedUntil <= :now)",
+            )
+            .expression_attribute_values(":until", number(until.millis()))
+            .expression_attribute_values(":mark", text(&mark))
+            .expression_attribute_values(":now", number(now.millis()))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        let refused = match patiently(|| update.clone().send()).await {
+            Ok(_) => return Ok(true),
+            Err(error) => error,
+        };
+        match refused.as_service_error() {
+            Some(UpdateItemError::ConditionalCheckFailedException(refused)) => Ok(refused
+                .item()
+                .is_none_or(|there| string(there, CLAIMED_BY) == mark)),
+            _ => Err(failure(refused)),
+        }
     }
 
     async fn postpone(&self, due: &[Due]) -> Result<()> {
@@ -148,11 +181,10 @@ impl Schedule for DynamoStore {
 impl DynamoStore {
     /// Whether the minute is ours now.
     async fn claim_one(&self, minute: i64, now: Timestamp, until: Timestamp) -> Result<bool> {
-        // By this mark a claim whose answer was lost is recognised as our own when it is sent again.
-        let mark = std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), minute);
+        let mark = mark();
         let mut tick = items::bare(&Key::Tick(minute));
         tick.insert(CLAIMED_UNTIL.to_owned(), number(until.millis()));
-        tick.insert(CLAIMED_BY.to_owned(), text(mark));
+        tick.insert(CLAIMED_BY.to_owned(), text(&mark));
         tick.insert(EXPIRES_AT.to_owned(), tick_expires(minute));
         let put = self
             .client
@@ -171,7 +203,7 @@ impl DynamoStore {
         match refused.as_service_error() {
             Some(PutItemError::ConditionalCheckFailedException(refused)) => Ok(refused
                 .item()
-                .is_some_and(|there| string(there, CLAIMED_BY) == mark.to_string())),
+                .is_some_and(|there| string(there, CLAIMED_BY) == mark)),
             _ => Err(failure(refused)),
         }
     }
@@ -184,7 +216,7 @@ impl DynamoStore {
             .put_item()
             .table_name(&self.table)
             .set_item(Some(out_of_turn_item(&key, due.at)))
-            .condition_expression("attribute_not_exists(PK) OR notBefore < :at")
+            .condition_expression("attribute_not_exists(PK) OR notBefore <= :at")
             .expression_attribute_values(":at", number(due.at.millis()));
         match patiently(|| put.clone().send()).await {
             Err(error)
@@ -204,6 +236,12 @@ pub(super) fn out_of_turn_item(key: &Key<'_>, at: Timestamp) -> Item {
     let mut item = items::bare(key);
     item.insert(NOT_BEFORE.to_owned(), number(at.millis()));
     item
+}
+
+/// By this mark a claim whose answer was lost is recognised as our own when it is sent again.
+fn mark() -> String {
+    let random = std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), CLAIMED_BY);
+    random.to_string()
 }
 
 fn tick_expires(minute: i64) -> AttributeValue {
