@@ -302,6 +302,9 @@ pub struct Connection {
     pub credential: Option<CredentialRef>,
     pub enabled: bool,
     pub check_interval: CheckInterval,
+    /// When an edit gave it another place on the wheel. Then, too, it is checked at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub placed_at: Option<Timestamp>,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
     pub version: Version,

@@ -135,10 +135,15 @@ impl McpConnection {
 /// When the connection will be checked next; nothing while it is disabled.
 fn next_check(connection: &Connection, health: &Health, now: Timestamp) -> Option<Timestamp> {
     let slot = Slot::of(connection.id, connection.schedule()?);
+    let next_tick = Timestamp::from_minute(now.minute() + 1);
+    let is_new = health.answered.is_none() && health.next == Next::Turn;
+    let is_moved = health.answered < connection.placed_at
+        && health.last_check_at < connection.placed_at;
     Some(match health.next {
-        // A first check is due at once, which means at the next tick.
-        Next::Turn if health.last_check_at.is_none() => Timestamp::from_minute(now.minute() + 1),
+        // What is new to its place on the wheel is checked at once, which means at the next tick.
+        _ if is_new || is_moved => next_tick,
         Next::Turn => slot.next_due(now),
+        Next::Confirm(at) if at <= now => next_tick,
         Next::Confirm(at) => at,
         Next::NotBefore(at) => slot.next_due(at.max(now)),
     })
