@@ -5,6 +5,7 @@ Loaded by schemathesis itself, see `run`.
 
 import atexit
 import collections
+import itertools
 import json
 import os
 import re
@@ -25,20 +26,35 @@ atexit.register(lambda: Path(os.environ["STEWARD_ANSWERS"]).write_text(json.dump
 SERVER_URL = re.compile(r"https?://[^/?]+(.*)", re.DOTALL)
 
 
+# Counts requests, so that what has to be unique can be, and is the same in every run.
+REQUESTS = itertools.count(1)
+
+
 @schemathesis.hook
 def before_call(context, case, kwargs):
-    """Sends checks to our own server: a made-up host is somebody's, or nobody's and slow to find out.
-
-    The path stays as it was made up and decides what the server does. An address that is not valid stays as a whole, so
-    that refusing it is still the API's job.
-    """
-    body = case.body
-    if case.meta is not None and case.meta.is_negative_at(ParameterLocation.BODY):
+    """Makes valid requests reach further. What is not valid stays as it is, so that refusing it is still the API's job."""
+    number = next(REQUESTS)
+    if case.meta is None:
         return
-    if isinstance(body, dict) and isinstance(body.get("serverUrl"), str):
-        address = SERVER_URL.fullmatch(body["serverUrl"])
-        if address:
-            case.body = {**body, "serverUrl": PEER + address[1]}
+    if isinstance(case.body, dict) and not case.meta.is_negative_at(ParameterLocation.BODY):
+        case.body = reaching(case.body, number)
+    if case.headers and not case.meta.is_negative_at(ParameterLocation.HEADER):
+        # One of four is left to be stale or used before. The others would hide what comes behind that refusal.
+        if "If-Match" in case.headers and number % 4:
+            case.headers["If-Match"] = "*"
+        if "Idempotency-Key" in case.headers and number % 4:
+            case.headers["Idempotency-Key"] = f"request-{number}"
+
+
+def reaching(body, number):
+    body = dict(body)
+    # A made-up host is somebody's, or nobody's and slow to find out. The path decides what our own server does.
+    if address := SERVER_URL.fullmatch(body.get("serverUrl", "")):
+        body["serverUrl"] = PEER + address[1]
+    # Names are taken fast: those who make them up like to begin with "0".
+    if number % 4 and 0 < len(body.get("name", "")) < 240:
+        body["name"] += f" {number}"
+    return body
 
 
 @schemathesis.hook
