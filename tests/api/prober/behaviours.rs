@@ -224,9 +224,21 @@ fn table() -> Vec<(Behaviour, Result<usize, Reason>)> {
 async fn every_behaviour_has_its_reason() {
     let table = table();
     assert!(table.len() >= 100);
+    let (silent, others): (Vec<_>, Vec<_>) = table
+        .into_iter()
+        .partition(|(_, expected)| *expected == Err(ResponseTimeout));
+    // The silent ones cost nothing but time. The others keep this thread busy, on both sides of the wire, so that a clock that was
+    // looked at meanwhile would measure us.
+    let mut wrong = try_all(silent, 32).await;
+    wrong.extend(try_all(others, 4).await);
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Tries some of the table, so many at a time, and tells what is not as it should be.
+async fn try_all(table: Vec<(Behaviour, Result<usize, Reason>)>, at_a_time: usize) -> Vec<String> {
     let limits = quick();
     let prober = prober(limits);
-    let wrong: Vec<String> = stream::iter(table)
+    stream::iter(table)
         .map(|(behaviour, expected)| {
             let prober = &prober;
             async move {
@@ -247,12 +259,10 @@ async fn every_behaviour_has_its_reason() {
                 }
             }
         })
-        // A few at a time: in the quick times of this test, our own load would look like a slow peer.
-        .buffer_unordered(8)
+        .buffer_unordered(at_a_time)
         .filter_map(|wrong| async { wrong })
         .collect()
-        .await;
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+        .await
 }
 
 /// The real deadline, once for each way of making us wait.
