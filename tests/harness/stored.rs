@@ -148,7 +148,9 @@ fn flaws_of_row(row: &Connection, there: &BTreeSet<(String, String)>, flaws: &mu
         .into_iter()
         .collect();
     if slots != wanted {
-        flaw(&format!("is in {slots:?} of the wheel and not in {wanted:?}"));
+        flaw(&format!(
+            "is in {slots:?} of the wheel and not in {wanted:?}"
+        ));
     }
 }
 
