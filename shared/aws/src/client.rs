@@ -25,13 +25,14 @@ use aws_smithy_runtime_api::{
     box_error::BoxError,
     client::interceptors::{
         Intercept, context::BeforeSerializationInterceptorContextRef, disable_interceptor,
+        dyn_dispatch_hint,
     },
 };
 use aws_smithy_types::config_bag::ConfigBag;
 use http::Uri;
 
 pub use crate::settings::{AwsSettings, SettingsError};
-use crate::{connector::Connector, signer::SigV4};
+use crate::{answers::ReadsItems, connector::Connector, signer::SigV4};
 
 /// How long a TLS connection may take to open. Within a region it takes milliseconds.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
@@ -95,6 +96,7 @@ impl Aws {
                 .retry_config(retries())
                 .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
                 .interceptor(WithoutExtras)
+                .interceptor(ReadsItems)
                 .build();
             aws_sdk_dynamodb::Client::from_conf(config)
         };
@@ -211,6 +213,7 @@ impl aws_sdk_secretsmanager::config::endpoint::ResolveEndpoint for Fixed {
 #[derive(Debug)]
 struct WithoutExtras;
 
+#[dyn_dispatch_hint]
 impl Intercept for WithoutExtras {
     fn name(&self) -> &'static str {
         "WithoutExtras"

@@ -1,5 +1,6 @@
 //! Where things are kept: DynamoDB and Secrets Manager behind the ports of `shared`.
 
+mod answers;
 mod attributes;
 pub mod client;
 mod connector;
