@@ -5,14 +5,17 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use local::fault::{Fault, SeenRequest};
 use shared::{
     connection::Work,
+    credential::{CredentialVersion, Secret},
     error::{Error, Noun},
     health::Health,
     ports::{
-        Added, Connections as _, Due, Idempotency, Registrations as _, Results as _, Schedule as _,
-        Tenants as _,
+        Added, Connections as _, Credentials as _, Due, Idempotency, Registrations as _,
+        Results as _, Schedule as _, Tenants as _,
     },
     verdict::Reason,
 };
+
+use uuid::Uuid;
 
 use super::{Check, NOW, Stores, connection, contract, name, next, tenant, tool};
 
@@ -116,6 +119,10 @@ async fn every_write(fault: Fault, times: usize) {
         .unwrap();
     let wanted = stores.table.out_of_turn(due.at).await.unwrap();
     assert_eq!(wanted, std::slice::from_ref(&due));
+    first_writes(&stores, times, fault);
+    let until = due.at.plus_seconds(55);
+    let taken = stores.table.take_out_of_turn(&due, due.at, until).await;
+    assert!(taken.unwrap());
     first_writes(&stores, times, fault);
     stores.table.drop_out_of_turn(&due).await.unwrap();
     assert_eq!(stores.table.out_of_turn(due.at).await.unwrap(), []);
@@ -291,4 +298,75 @@ async fn a_refusal_stays_one_when_answers_are_lost() {
     first_writes(&stores, 1, Fault::LoseAnswer);
     let stale = stores.table.replace(&one, &theirs, NOW).await;
     assert!(matches!(stale, Err(Error::Stale)));
+}
+
+/// Every step that a credential takes, repeated by the SDK because its answer was lost or it was throttled.
+#[tokio::test]
+async fn credentials_are_where_they_belong_after_lost_answers() {
+    for (fault, times) in [
+        (Fault::LoseAnswer, 1),
+        (Fault::LoseAnswer, 2),
+        (Fault::Throttle, 2),
+    ] {
+        let (store, manager, faults) = super::secret_store().await;
+        let row = connection(tenant(1), 1);
+        let (tenant, id) = (row.tenant, row.id);
+        let version = |n| CredentialVersion::new(Uuid::from_u128(n));
+        let secret = Secret::parse("sk-1".to_owned()).unwrap();
+        let fail_first = || {
+            let left = AtomicUsize::new(times);
+            faults.set_plan(move |_| {
+                let happens = left
+                    .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| {
+                        left.checked_sub(1)
+                    })
+                    .is_ok();
+                if happens { fault } else { Fault::Pass }
+            });
+        };
+
+        fail_first();
+        store.create(tenant, id, version(1), &secret).await.unwrap();
+        for n in [2, 3] {
+            fail_first();
+            store.stage(tenant, id, version(n), &secret).await.unwrap();
+        }
+        fail_first();
+        store.unstage(tenant, id, version(3)).await.unwrap();
+        fail_first();
+        store.stage(tenant, id, version(4), &secret).await.unwrap();
+        fail_first();
+        store.promote(tenant, id, version(4)).await.unwrap();
+        let stages = super::secrets::stages(&manager);
+        let at = super::secrets::at;
+        assert_eq!(
+            stages,
+            [at("AWSCURRENT", 4), at("AWSPREVIOUS", 1)],
+            "{fault:?}"
+        );
+        fail_first();
+        let read = store.read(tenant, id, version(4)).await.unwrap();
+        assert_eq!(read.unwrap().expose(), "sk-1");
+        fail_first();
+        store.delete(tenant, id).await.unwrap();
+        assert_eq!(manager.names(), [""; 0]);
+    }
+}
+
+#[tokio::test]
+async fn a_secret_store_that_stays_busy_is_unavailable() {
+    let (store, _, faults) = super::secret_store().await;
+    let row = connection(tenant(1), 1);
+    let version = CredentialVersion::new(Uuid::from_u128(1));
+    let secret = Secret::parse("sk-1".to_owned()).unwrap();
+    faults.set_plan(|_| Fault::Throttle);
+
+    for outcome in [
+        store.create(row.tenant, row.id, version, &secret).await,
+        store.promote(row.tenant, row.id, version).await,
+        store.read(row.tenant, row.id, version).await.map(drop),
+        store.delete(row.tenant, row.id).await,
+    ] {
+        assert!(matches!(outcome, Err(Error::Unavailable(_))), "{outcome:?}");
+    }
 }

@@ -212,16 +212,17 @@ impl Stores {
     }
 }
 
-/// A secret store on an emulator of its own, and that emulator.
-async fn secret_store() -> (SecretsManagerStore, Arc<SecretsManager>) {
-    let (listener, address) = listen().await;
+/// A secret store, the emulator it is on, and the layer through which all requests go.
+async fn secret_store() -> (SecretsManagerStore, Arc<SecretsManager>, Arc<FaultLayer>) {
     let manager = Arc::new(SecretsManager::open(None).unwrap());
-    tokio::spawn(manager.clone().serve(listener, std::future::pending()));
+    let (listener, address) = listen().await;
+    tokio::spawn(Arc::clone(&manager).serve(listener, std::future::pending()));
+    let faults = Arc::new(FaultLayer::new(address));
+    let (listener, address) = listen().await;
+    tokio::spawn(Arc::clone(&faults).serve(listener, std::future::pending()));
     let client = aws(None, Some(format!("http://{address}"))).secrets_manager();
-    (
-        SecretsManagerStore::new(client, "mcp-steward/test"),
-        manager,
-    )
+    let store = SecretsManagerStore::new(client, "mcp-steward/test");
+    (store, manager, faults)
 }
 
 fn of(tenant: TenantId, id: ConnectionId) -> String {

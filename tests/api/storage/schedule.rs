@@ -149,3 +149,39 @@ async fn of_two_moments_the_later_one_stays() {
     stores.table.drop_out_of_turn(&late).await.unwrap();
     assert_eq!(all().await, []);
 }
+
+#[tokio::test]
+async fn a_check_out_of_turn_is_taken_by_one_until_its_time_is_over() {
+    let stores = Stores::start().await;
+    let wanted = due(1, NOW);
+    let until = NOW.plus_seconds(55);
+    stores
+        .table
+        .postpone(std::slice::from_ref(&wanted))
+        .await
+        .unwrap();
+    let take = async |at: Timestamp| {
+        let until = at.plus_seconds(55);
+        stores
+            .table
+            .take_out_of_turn(&wanted, at, until)
+            .await
+            .unwrap()
+    };
+
+    let together = join_all((0..8).map(|_| take(NOW))).await;
+    assert_eq!(together.iter().filter(|taken| **taken).count(), 1);
+    assert!(!take(until.plus_seconds(-1)).await);
+    assert!(take(until).await);
+    // It is wanted anew, and that nobody has taken yet.
+    stores
+        .table
+        .postpone(std::slice::from_ref(&wanted))
+        .await
+        .unwrap();
+    assert!(take(until).await);
+    // What is not on the list is the caller's, and does not come onto it that way.
+    stores.table.drop_out_of_turn(&wanted).await.unwrap();
+    assert!(take(until).await);
+    assert_eq!(stores.table.out_of_turn(until).await.unwrap(), []);
+}

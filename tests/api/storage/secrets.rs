@@ -28,7 +28,7 @@ fn ids() -> (TenantId, ConnectionId) {
 }
 
 /// The version at each stage.
-fn stages(manager: &SecretsManager) -> Vec<(String, String)> {
+pub(super) fn stages(manager: &SecretsManager) -> Vec<(String, String)> {
     let mut stages: Vec<_> = manager
         .secrets()
         .iter()
@@ -44,13 +44,13 @@ fn stages(manager: &SecretsManager) -> Vec<(String, String)> {
     stages
 }
 
-fn at(stage: &str, n: u128) -> (String, String) {
+pub(super) fn at(stage: &str, n: u128) -> (String, String) {
     (stage.to_owned(), version(n).to_string())
 }
 
 #[tokio::test]
 async fn a_secret_is_named_by_its_ids_and_read_by_its_version() {
-    let (store, manager) = secret_store().await;
+    let (store, manager, _) = secret_store().await;
     let (tenant, id) = ids();
     store
         .create(tenant, id, version(1), &secret(CANARY))
@@ -76,7 +76,7 @@ async fn a_secret_is_named_by_its_ids_and_read_by_its_version() {
 
 #[tokio::test]
 async fn creating_may_be_repeated_but_not_with_another_version() {
-    let (store, manager) = secret_store().await;
+    let (store, manager, _) = secret_store().await;
     let (tenant, id) = ids();
     for _ in 0..2 {
         store
@@ -107,7 +107,7 @@ async fn creating_may_be_repeated_but_not_with_another_version() {
 
 #[tokio::test]
 async fn a_staged_value_counts_when_it_is_promoted() {
-    let (store, manager) = secret_store().await;
+    let (store, manager, _) = secret_store().await;
     let (tenant, id) = ids();
     store
         .create(tenant, id, version(1), &secret("one"))
@@ -135,7 +135,7 @@ async fn a_staged_value_counts_when_it_is_promoted() {
 
 #[tokio::test]
 async fn what_was_created_is_current_and_promoting_it_changes_nothing() {
-    let (store, manager) = secret_store().await;
+    let (store, manager, _) = secret_store().await;
     let (tenant, id) = ids();
     store
         .create(tenant, id, version(1), &secret("one"))
@@ -151,7 +151,7 @@ async fn what_was_created_is_current_and_promoting_it_changes_nothing() {
 
 #[tokio::test]
 async fn a_value_given_up_leaves_the_current_one() {
-    let (store, manager) = secret_store().await;
+    let (store, manager, _) = secret_store().await;
     let (tenant, id) = ids();
     store
         .create(tenant, id, version(1), &secret("one"))
@@ -177,7 +177,7 @@ async fn a_value_given_up_leaves_the_current_one() {
 
 #[tokio::test]
 async fn a_deleted_secret_is_gone_and_its_name_is_free() {
-    let (store, manager) = secret_store().await;
+    let (store, manager, _) = secret_store().await;
     let (tenant, id) = ids();
     store
         .create(tenant, id, version(1), &secret("one"))
@@ -201,7 +201,7 @@ async fn a_deleted_secret_is_gone_and_its_name_is_free() {
 /// Two who promote the same version, as a request and the sweeper can, both succeed.
 #[tokio::test]
 async fn promoting_together_is_promoting_once() {
-    let (store, manager) = secret_store().await;
+    let (store, manager, _) = secret_store().await;
     let (tenant, id) = ids();
     store
         .create(tenant, id, version(1), &secret("one"))
@@ -226,7 +226,7 @@ async fn promoting_together_is_promoting_once() {
 /// Neither what fails nor who asks says the value.
 #[tokio::test]
 async fn no_error_holds_the_value() {
-    let (store, _manager) = secret_store().await;
+    let (store, ..) = secret_store().await;
     let (tenant, id) = ids();
     let value = secret(CANARY);
     store.create(tenant, id, version(1), &value).await.unwrap();
