@@ -1,6 +1,9 @@
 //! What a distributed table does on a bad day: it throttles, transactions meet, answers are lost.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
 
 use local::fault::{Fault, SeenRequest};
 use shared::{
@@ -19,18 +22,20 @@ use uuid::Uuid;
 
 use super::{Check, NOW, Stores, connection, contract, name, next, tenant, tool};
 
-/// Lets a fault happen to the first `times` writes.
-fn first_writes(stores: &Stores, times: usize, fault: Fault) {
-    let left = AtomicUsize::new(times);
+/// Lets a fault happen to the first `times` writes. What is returned counts those to which it has not happened yet.
+fn first_writes(stores: &Stores, times: usize, fault: Fault) -> Arc<AtomicUsize> {
+    let left = Arc::new(AtomicUsize::new(times));
+    let counter = Arc::clone(&left);
     stores.faults.set_plan(move |request| {
         let happens = is_write(request)
-            && left
+            && counter
                 .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| {
                     left.checked_sub(1)
                 })
                 .is_ok();
         if happens { fault } else { Fault::Pass }
     });
+    left
 }
 
 fn is_write(request: &SeenRequest) -> bool {
@@ -39,15 +44,18 @@ fn is_write(request: &SeenRequest) -> bool {
 
 /// Every way to write, each from a table in the same state, with what must be true when it is done.
 async fn every_write(fault: Fault, times: usize) {
+    let happened = |left: Arc<AtomicUsize>| {
+        assert_eq!(left.load(Ordering::Relaxed), 0, "{fault:?} did not happen");
+    };
     let begin = async || {
         let stores = Stores::start().await;
         let row = connection(tenant(1), 1);
         stores.add(&row).await;
-        first_writes(&stores, times, fault);
-        (stores, row)
+        let left = first_writes(&stores, times, fault);
+        (stores, row, left)
     };
 
-    let (stores, _) = begin().await;
+    let (stores, _, left) = begin().await;
     let record = Idempotency {
         key: "key".to_owned(),
         fingerprint: "print".to_owned(),
@@ -56,18 +64,21 @@ async fn every_write(fault: Fault, times: usize) {
     let new = connection(tenant(1), 2);
     let added = stores.table.add(&new, Some(&record), NOW).await.unwrap();
     assert_eq!(added, Added::Stored, "{fault:?}");
+    happened(left);
 
-    let (stores, row) = begin().await;
+    let (stores, row, left) = begin().await;
     let mut after = next(&row);
     after.name = name("renamed");
     after.epoch += 1;
     stores.table.replace(&row, &after, NOW).await.unwrap();
+    happened(left);
     let listing = stores.table.connection(row.tenant, row.id).await.unwrap();
     assert_eq!(listing.connection, after);
     assert_eq!(listing.health, Health::unknown(0).forgotten(1));
 
-    let (stores, row) = begin().await;
+    let (stores, row, left) = begin().await;
     stores.table.remove(&row).await.unwrap();
+    happened(left);
     assert_eq!(stores.table.row(row.tenant, row.id).await.unwrap(), None);
 
     for (reason, offered) in [
@@ -75,27 +86,30 @@ async fn every_write(fault: Fault, times: usize) {
         (None, Some(contract("hello", vec![tool("a", 10)]))),
         (Some(Reason::ConnectRefused), None),
     ] {
-        let (stores, row) = begin().await;
+        let (stores, row, left) = begin().await;
         let check = Check::of(&Health::unknown(0), NOW, reason);
         let checked = check.checked(&row, offered.as_ref());
         stores.table.store_result(&checked).await.unwrap();
+        happened(left);
         let listing = stores.table.connection(row.tenant, row.id).await.unwrap();
         assert_eq!(listing.health, check.after);
         assert_eq!(listing.contract, offered.map(|offered| offered.summary()));
     }
 
-    let (stores, _) = begin().await;
+    let (stores, _, left) = begin().await;
     let claimed = stores
         .table
         .claim(NOW.minute(), NOW, NOW.plus_seconds(55))
         .await
         .unwrap();
     assert_eq!(claimed, [NOW.minute()]);
+    happened(left);
 
-    let (stores, _) = begin().await;
+    let (stores, ..) = begin().await;
     stores.table.claim(NOW.minute(), NOW, NOW).await.unwrap();
-    first_writes(&stores, times, fault);
+    let left = first_writes(&stores, times, fault);
     stores.table.finish(NOW.minute()).await.unwrap();
+    happened(left);
     let later = NOW.plus_seconds(60);
     assert_eq!(
         stores
@@ -106,7 +120,7 @@ async fn every_write(fault: Fault, times: usize) {
         [0; 0]
     );
 
-    let (stores, row) = begin().await;
+    let (stores, row, left) = begin().await;
     let due = Due {
         tenant: row.tenant,
         connection: row.id,
@@ -117,18 +131,22 @@ async fn every_write(fault: Fault, times: usize) {
         .postpone(std::slice::from_ref(&due))
         .await
         .unwrap();
+    happened(left);
     let wanted = stores.table.out_of_turn(due.at).await.unwrap();
     assert_eq!(wanted, std::slice::from_ref(&due));
-    first_writes(&stores, times, fault);
+    let left = first_writes(&stores, times, fault);
     let until = due.at.plus_seconds(55);
     let taken = stores.table.take_out_of_turn(&due, due.at, until).await;
     assert!(taken.unwrap());
-    first_writes(&stores, times, fault);
+    happened(left);
+    let left = first_writes(&stores, times, fault);
     stores.table.drop_out_of_turn(&due).await.unwrap();
+    happened(left);
     assert_eq!(stores.table.out_of_turn(due.at).await.unwrap(), []);
 
-    let (stores, _) = begin().await;
+    let (stores, _, left) = begin().await;
     stores.table.found(&super::accounts::acme()).await.unwrap();
+    happened(left);
 }
 
 #[tokio::test]
