@@ -104,12 +104,14 @@ impl Rounds {
 
     /// What the wheel says is due in these minutes; a connection due in several of them counts for the latest.
     async fn due_in(&self, minutes: &[i64]) -> Result<HashMap<Key, Timestamp>> {
-        let mut slots = Vec::new();
+        // A slot that was due in several of them is read once.
+        let mut slots = HashMap::new();
         for minute in minutes {
-            slots.extend(Slot::due_at(*minute).map(|slot| (Timestamp::from_minute(*minute), slot)));
+            let at = Timestamp::from_minute(*minute);
+            slots.extend(Slot::due_at(*minute).map(|slot| (slot, at)));
         }
         let read = stream::iter(slots)
-            .map(|(at, slot)| async move { Result::Ok((at, self.schedule.slot(slot, at).await?)) })
+            .map(|(slot, at)| async move { Result::Ok((at, self.schedule.slot(slot, at).await?)) })
             .buffer_unordered(SLOTS_AT_ONCE);
         read.try_fold(HashMap::new(), |mut due, (at, found)| async move {
             for key in found {
