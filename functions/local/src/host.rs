@@ -77,7 +77,7 @@ impl Host {
         })
     }
 
-    /// Invokes a function that has this much time left, or all of its own.
+    /// Invokes a function and tells it that it has this much time left, or all of its own.
     pub(crate) fn invoke_within(
         &self,
         name: &str,
@@ -88,16 +88,15 @@ impl Host {
             let unknown = InvokeError(format!("there is no function {name}"));
             return Box::pin(ready(Err(unknown)));
         };
-        let time = time.unwrap_or(hosted.timeout);
         let mut context = Context::default();
         context.request_id = ambient::id().to_string();
-        context.deadline = self.deadline(time);
+        context.deadline = self.deadline(time.unwrap_or(hosted.timeout));
         let answer = edge::invoke(hosted.function, hosted.app.clone(), event, context);
         Box::pin(async move {
-            match tokio::time::timeout(time, answer).await {
+            match tokio::time::timeout(hosted.timeout, answer).await {
                 Err(_) => Err(InvokeError(format!(
                     "it did not answer within its {} s",
-                    time.as_secs_f64()
+                    hosted.timeout.as_secs()
                 ))),
                 Ok(answer) => answer.map_err(|error| InvokeError(error.to_string())),
             }

@@ -212,7 +212,7 @@ impl Stack {
         self.host.invoke(function, event).await
     }
 
-    /// Invokes a function that has only this much time left.
+    /// Invokes a function and tells it that it has only this much time left.
     pub async fn invoke_within(
         &self,
         function: &str,
