@@ -34,8 +34,13 @@ fn bearer(name: &str, url: &str, token: &str) -> Value {
 }
 
 async fn create_with_key(api: &Client, key: &str, body: &Value) -> Answer {
-    api.send(Method::POST, CONNECTIONS, &[("idempotency-key", key)], Some(body))
-        .await
+    api.send(
+        Method::POST,
+        CONNECTIONS,
+        &[("idempotency-key", key)],
+        Some(body),
+    )
+    .await
 }
 
 /// Sends a change until nobody else is at work on the connection, as the answer `busy` asks for.
@@ -78,7 +83,8 @@ fn the_current_value(stack: &TestStack) -> String {
         .filter(|(_, stages)| stages.iter().any(|stage| stage == "AWSCURRENT"))
         .collect();
     assert_eq!(current.len(), 1, "{secrets:?}");
-    let pending = |(_, stages): &(String, Vec<String>)| stages.iter().any(|stage| stage == "AWSPENDING");
+    let pending =
+        |(_, stages): &(String, Vec<String>)| stages.iter().any(|stage| stage == "AWSPENDING");
     assert!(!secrets[0].1.iter().any(pending), "{secrets:?}");
     current[0].0.clone()
 }
@@ -104,7 +110,12 @@ async fn of_many_who_want_a_name_exactly_one_gets_it() {
         };
         let answers = join_all((0..MANY).map(|_| api.post(CONNECTIONS, &body))).await;
         assert_eq!(count(&answers, 201, ""), 1, "{:?}", statuses(&answers));
-        assert_eq!(count(&answers, 409, "name_taken"), MANY - 1, "{:?}", statuses(&answers));
+        assert_eq!(
+            count(&answers, 409, "name_taken"),
+            MANY - 1,
+            "{:?}",
+            statuses(&answers)
+        );
     }
     let all = api.get(CONNECTIONS).await.json();
     assert_eq!(all.as_array().map(Vec::len), Some(20));
@@ -144,13 +155,24 @@ async fn one_key_for_two_requests_serves_the_first_of_them() {
     let api = stack.api();
     for round in 0..5 {
         let key = format!("key {round}");
-        let bodies = ["left", "right"].map(|side| bearer(&format!("{side} {round}"), NOWHERE, "token"));
-        let answers = join_all((0..MANY).map(|n| create_with_key(&api, &key, &bodies[n % 2]))).await;
-        let (left, right): (Vec<_>, Vec<_>) =
-            answers.into_iter().enumerate().partition(|(n, _)| n % 2 == 0);
-        let [left, right] =
-            [left, right].map(|side| side.into_iter().map(|(_, answer)| answer).collect::<Vec<_>>());
-        let (served, refused) = if left[0].status == 201 { (left, right) } else { (right, left) };
+        let bodies =
+            ["left", "right"].map(|side| bearer(&format!("{side} {round}"), NOWHERE, "token"));
+        let answers =
+            join_all((0..MANY).map(|n| create_with_key(&api, &key, &bodies[n % 2]))).await;
+        let (left, right): (Vec<_>, Vec<_>) = answers
+            .into_iter()
+            .enumerate()
+            .partition(|(n, _)| n % 2 == 0);
+        let [left, right] = [left, right].map(|side| {
+            side.into_iter()
+                .map(|(_, answer)| answer)
+                .collect::<Vec<_>>()
+        });
+        let (served, refused) = if left[0].status == 201 {
+            (left, right)
+        } else {
+            (right, left)
+        };
         assert_eq!(count(&served, 201, ""), MANY / 2, "{:?}", statuses(&served));
         assert_eq!(
             count(&refused, 422, "idempotency_key_reused"),
@@ -173,7 +195,10 @@ async fn of_many_who_saw_the_same_version_exactly_one_may_change_it() {
     let path = format!("{CONNECTIONS}/{id}");
     for round in 0..10 {
         let seen = api.get(&path).await;
-        let tag = seen.header("etag").expect("a connection has a version").to_owned();
+        let tag = seen
+            .header("etag")
+            .expect("a connection has a version")
+            .to_owned();
         let changes: Vec<Value> = (0..MANY)
             .map(|n| {
                 // Some of them replace the credential, which takes three steps instead of one.
@@ -185,16 +210,28 @@ async fn of_many_who_saw_the_same_version_exactly_one_may_change_it() {
             })
             .collect();
         let headers = [("if-match", tag.as_str())];
-        let answers =
-            join_all(changes.iter().map(|body| api.send(Method::PATCH, &path, &headers, Some(body)))).await;
+        let answers = join_all(
+            changes
+                .iter()
+                .map(|body| api.send(Method::PATCH, &path, &headers, Some(body))),
+        )
+        .await;
         assert_eq!(count(&answers, 200, ""), 1, "{:?}", statuses(&answers));
         let refused = count(&answers, 412, "version_mismatch") + count(&answers, 409, "busy");
         assert_eq!(refused, MANY - 1, "{:?}", statuses(&answers));
         if round % 2 == 0 {
-            assert_eq!(count(&answers, 412, ""), MANY - 1, "{:?}", statuses(&answers));
+            assert_eq!(
+                count(&answers, 412, ""),
+                MANY - 1,
+                "{:?}",
+                statuses(&answers)
+            );
         }
 
-        let winner = answers.iter().position(|answer| answer.status == 200).expect("one won");
+        let winner = answers
+            .iter()
+            .position(|answer| answer.status == 200)
+            .expect("one won");
         let after = api.get(&path).await;
         assert_eq!(after.header("etag"), answers[winner].header("etag"));
         assert_ne!(after.header("etag"), Some(tag.as_str()));
@@ -211,7 +248,9 @@ async fn changes_of_different_callers_are_all_kept() {
     let stack = TestStack::start().await;
     let api = stack.api();
     for round in 0..10 {
-        let id = stack.register_bearer(&format!("shared {round}"), NOWHERE, "old").await;
+        let id = stack
+            .register_bearer(&format!("shared {round}"), NOWHERE, "old")
+            .await;
         let path = format!("{CONNECTIONS}/{id}");
         let changes = [
             json!({ "name": format!("renamed {round}") }),
@@ -220,12 +259,20 @@ async fn changes_of_different_callers_are_all_kept() {
             json!({ "checkIntervalSeconds": 900 }),
             json!({ "bearerToken": format!("new-{round}") }),
         ];
-        let answers =
-            join_all(changes.iter().map(|body| until_not_busy(&api, Method::PATCH, &path, Some(body)))).await;
+        let answers = join_all(
+            changes
+                .iter()
+                .map(|body| until_not_busy(&api, Method::PATCH, &path, Some(body))),
+        )
+        .await;
         assert_eq!(count(&answers, 200, ""), changes.len(), "{answers:?}");
 
         let after = api.get(&path).await;
-        assert_eq!(after.header("etag"), Some("\"6\""), "each change is a version of its own");
+        assert_eq!(
+            after.header("etag"),
+            Some("\"6\""),
+            "each change is a version of its own"
+        );
         let after = after.json();
         assert_eq!(after["name"], format!("renamed {round}"));
         assert_eq!(after["serverUrl"], "http://127.0.0.1:9/elsewhere");
@@ -276,15 +323,23 @@ async fn of_rotations_at_the_same_time_one_counts() {
     let id = stack.register_bearer("rotated", &peer.url, "token").await;
     let path = format!("{CONNECTIONS}/{id}/credential");
     for round in 0..10 {
-        let tokens: Vec<Value> =
-            (0..8).map(|n| json!({ "bearerToken": format!("token-{round}-{n}") })).collect();
+        let tokens: Vec<Value> = (0..8)
+            .map(|n| json!({ "bearerToken": format!("token-{round}-{n}") }))
+            .collect();
         let answers = join_all(tokens.iter().map(|body| api.put(&path, body))).await;
         let accepted = count(&answers, 200, "");
         assert!(accepted >= 1, "{:?}", statuses(&answers));
-        assert_eq!(accepted + count(&answers, 409, "busy"), 8, "{:?}", statuses(&answers));
+        assert_eq!(
+            accepted + count(&answers, 409, "busy"),
+            8,
+            "{:?}",
+            statuses(&answers)
+        );
 
         let in_use = the_current_value(&stack);
-        let winner = tokens.iter().position(|token| token["bearerToken"] == in_use.as_str());
+        let winner = tokens
+            .iter()
+            .position(|token| token["bearerToken"] == in_use.as_str());
         let winner = winner.expect("a token of this round is in use");
         assert_eq!(answers[winner].status, 200);
         assert_eq!(sent(&stack, &peer, &id).await, in_use);
@@ -295,11 +350,21 @@ async fn of_rotations_at_the_same_time_one_counts() {
 /// The token that a test of the connection shows to its server.
 async fn sent(stack: &TestStack, peer: &Peer, id: &str) -> String {
     peer.forget();
-    let tested = stack.api().send(Method::POST, &format!("{CONNECTIONS}/{id}/test"), &[], None).await;
+    let tested = stack
+        .api()
+        .send(Method::POST, &format!("{CONNECTIONS}/{id}/test"), &[], None)
+        .await;
     assert_eq!(tested.status, 200, "{tested:?}");
     let authorizations = peer.authorizations();
-    let first = authorizations.first().and_then(Clone::clone).expect("it was asked with a token");
-    assert!(authorizations.iter().all(|other| other.as_ref() == Some(&first)));
+    let first = authorizations
+        .first()
+        .and_then(Clone::clone)
+        .expect("it was asked with a token");
+    assert!(
+        authorizations
+            .iter()
+            .all(|other| other.as_ref() == Some(&first))
+    );
     first.trim_start_matches("Bearer ").to_owned()
 }
 
@@ -307,7 +372,9 @@ async fn sent(stack: &TestStack, peer: &Peer, id: &str) -> String {
 async fn a_check_with_the_old_token_says_nothing_about_the_new_one() {
     let stack = TestStack::start().await;
     let api = stack.api();
-    let peer = Peer::hostile(Behaviour::Slow(Duration::from_millis(60))).start().await;
+    let peer = Peer::hostile(Behaviour::Slow(Duration::from_millis(60)))
+        .start()
+        .await;
     peer.set_bearer("token-0");
     let id = {
         let body = json!({ "name": "checked", "serverUrl": peer.url, "authType": "bearer", "bearerToken": "token-0", "checkIntervalSeconds": 60 });
@@ -341,11 +408,16 @@ async fn a_check_with_the_old_token_says_nothing_about_the_new_one() {
 async fn a_connection_that_is_removed_during_a_rotation_leaves_nothing() {
     let stack = TestStack::start().await;
     let api = stack.api();
-    let peer = Peer::hostile(Behaviour::Slow(Duration::from_millis(20))).start().await;
+    let peer = Peer::hostile(Behaviour::Slow(Duration::from_millis(20)))
+        .start()
+        .await;
     for round in 0..12_u64 {
         let id = stack.register_bearer("leaving", &peer.url, "old").await;
         let path = format!("{CONNECTIONS}/{id}");
-        let (credential, new) = (format!("{path}/credential"), json!({ "bearerToken": "new" }));
+        let (credential, new) = (
+            format!("{path}/credential"),
+            json!({ "bearerToken": "new" }),
+        );
         let late = async {
             tokio::time::sleep(Duration::from_millis(round * 6)).await;
             until_not_busy(&api, Method::DELETE, &path, None).await
@@ -364,7 +436,9 @@ async fn a_connection_that_is_removed_during_a_rotation_leaves_nothing() {
 async fn every_check_leaves_exactly_one_sample() {
     let stack = TestStack::start().await;
     let api = stack.api();
-    let peer = Peer::hostile(Behaviour::Slow(Duration::from_millis(30))).start().await;
+    let peer = Peer::hostile(Behaviour::Slow(Duration::from_millis(30)))
+        .start()
+        .await;
     let id = id_of(&stack.register(json!({ "name": "measured", "serverUrl": peer.url, "authType": "none", "checkIntervalSeconds": 60 })).await);
     let mut checks = 0;
     for _ in 0..10 {
@@ -383,7 +457,10 @@ async fn every_check_leaves_exactly_one_sample() {
         assert_eq!(tally["checks"], 1, "{tally}");
         checks += 4;
 
-        let health = api.get(&format!("{CONNECTIONS}/{id}/health?limit=500")).await.json();
+        let health = api
+            .get(&format!("{CONNECTIONS}/{id}/health?limit=500"))
+            .await
+            .json();
         assert_eq!(health["checks"].as_array().map(Vec::len), Some(checks));
     }
 }
@@ -392,7 +469,9 @@ async fn every_check_leaves_exactly_one_sample() {
 async fn two_ticks_of_one_minute_check_every_connection_once() {
     const CONNECTED: usize = 40;
     let stack = TestStack::start().await;
-    let peer = Peer::hostile(Behaviour::Slow(Duration::from_millis(10))).start().await;
+    let peer = Peer::hostile(Behaviour::Slow(Duration::from_millis(10)))
+        .start()
+        .await;
     for n in 0..CONNECTED {
         let body = json!({ "name": format!("twice {n}"), "serverUrl": peer.url, "authType": "none", "checkIntervalSeconds": 60 });
         stack.register(body).await;
@@ -401,9 +480,17 @@ async fn two_ticks_of_one_minute_check_every_connection_once() {
         stack.clock.turn_to_next_minute();
         peer.forget();
         let (one, other) = join(stack.tick(), stack.tick()).await;
-        let asked = peer.seen().iter().filter(|seen| seen.rpc == "server/discover").count();
+        let asked = peer
+            .seen()
+            .iter()
+            .filter(|seen| seen.rpc == "server/discover")
+            .count();
         assert_eq!(asked, CONNECTED, "minute {minute}: {one} {other}");
         let checks = [&one, &other].map(|tally| tally["checks"].as_u64().expect("a number"));
-        assert_eq!(checks.iter().sum::<u64>(), CONNECTED as u64, "minute {minute}: {one} {other}");
+        assert_eq!(
+            checks.iter().sum::<u64>(),
+            CONNECTED as u64,
+            "minute {minute}: {one} {other}"
+        );
     }
 }
