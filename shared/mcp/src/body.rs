@@ -9,6 +9,7 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::{
     limits::Limits,
+    room::Budget,
     rpc::{self, Message, Said},
     sse::{Event, Flow, Parser},
 };
@@ -53,8 +54,8 @@ pub(crate) struct Body<'a> {
     incoming: Incoming,
     /// What this response may still send.
     left: usize,
-    /// What the whole check may still read.
-    check_left: &'a mut usize,
+    /// What the whole check may still take.
+    budget: &'a mut Budget,
     until: Instant,
 }
 
@@ -62,13 +63,13 @@ impl<'a> Body<'a> {
     pub(crate) fn new(
         incoming: Incoming,
         limits: &Limits,
-        check_left: &'a mut usize,
+        budget: &'a mut Budget,
         until: Instant,
     ) -> Self {
         Self {
             incoming,
             left: limits.response_bytes,
-            check_left,
+            budget,
             until,
         }
     }
@@ -187,14 +188,11 @@ impl<'a> Body<'a> {
             let Ok(data) = frame.into_data() else {
                 continue;
             };
-            let (Some(left), Some(check_left)) = (
-                self.left.checked_sub(data.len()),
-                self.check_left.checked_sub(data.len()),
-            ) else {
-                return Err(Reason::ResponseTooLarge);
-            };
-            self.left = left;
-            *self.check_left = check_left;
+            self.left = self
+                .left
+                .checked_sub(data.len())
+                .ok_or(Reason::ResponseTooLarge)?;
+            self.budget.take(&data, self.until).await?;
             if !data.is_empty() {
                 return Ok(Some(data));
             }

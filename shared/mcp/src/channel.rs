@@ -16,6 +16,7 @@ use crate::{
     limits::Limits,
     resolve::{self, Resolve},
     retry_after,
+    room::Budget,
     rpc::Said,
     tls,
     transcript::Transcript,
@@ -56,7 +57,8 @@ pub(crate) struct Channel<'a> {
     limits: &'a Limits,
     addresses: Vec<Dialable>,
     connection: Option<Connection>,
-    bytes_left: usize,
+    /// What this check may still take.
+    budget: Budget,
     /// The server leaves streams open after the answer, so waiting for their end is of no use.
     never_ends: bool,
     /// Something that was HTTP has come back once.
@@ -70,6 +72,7 @@ impl<'a> Channel<'a> {
         guard: Guard,
         resolver: &dyn Resolve,
         limits: &'a Limits,
+        budget: Budget,
         until: Instant,
         transcript: &mut Transcript,
     ) -> Result<Self, Reason> {
@@ -84,7 +87,7 @@ impl<'a> Channel<'a> {
             limits,
             addresses,
             connection: None,
-            bytes_left: limits.check_bytes,
+            budget,
             never_ends: false,
             heard: false,
         };
@@ -131,7 +134,7 @@ impl<'a> Channel<'a> {
             return Err(failure);
         }
         let kind = body::kind(&parts.headers)?;
-        let mut body = Body::new(incoming, self.limits, &mut self.bytes_left, until);
+        let mut body = Body::new(incoming, self.limits, &mut self.budget, until);
         let said = body.answer(kind, parts.status, id).await?;
         if !self.never_ends {
             if body.ends_by(Instant::now() + self.limits.linger).await {
@@ -160,7 +163,7 @@ impl<'a> Channel<'a> {
         if let Some(failure) = self.settled(parts.status, &parts.headers) {
             return Err(failure);
         }
-        let mut body = Body::new(incoming, self.limits, &mut self.bytes_left, until);
+        let mut body = Body::new(incoming, self.limits, &mut self.budget, until);
         if body.ends_by(Instant::now() + self.limits.linger).await {
             self.connection = Some(connection);
         }
@@ -178,7 +181,7 @@ impl<'a> Channel<'a> {
         if parts.status != StatusCode::OK || body::kind(&parts.headers) != Ok(Kind::Events) {
             return false;
         }
-        let mut body = Body::new(incoming, self.limits, &mut self.bytes_left, until);
+        let mut body = Body::new(incoming, self.limits, &mut self.budget, until);
         body.begins_with_endpoint().await == Ok(true)
     }
 

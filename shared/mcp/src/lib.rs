@@ -16,6 +16,7 @@ pub mod prober;
 mod redact;
 pub mod resolve;
 mod retry_after;
+mod room;
 mod rpc;
 mod sse;
 mod tls;

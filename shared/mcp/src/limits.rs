@@ -26,6 +26,10 @@ pub struct Limits {
     /// What the schemas kept from a check may take in memory, by a rough count. It can be a hundred times what they take on the
     /// wire, so bounding the wire is not enough.
     pub kept_bytes: usize,
+    /// What a check may take in memory without waiting for one of the places for large ones.
+    pub light_bytes: usize,
+    /// How many checks may be large at the same time.
+    pub large_checks: usize,
 }
 
 impl Default for Limits {
@@ -43,6 +47,8 @@ impl Default for Limits {
             pages: 20,
             tools: 1000,
             kept_bytes: 8 * 1024 * 1024,
+            light_bytes: 512 * 1024,
+            large_checks: 12,
         }
     }
 }

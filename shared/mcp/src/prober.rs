@@ -24,6 +24,7 @@ use crate::{
     limits::Limits,
     redact,
     resolve::{PlatformResolver, Resolve},
+    room::{Budget, Room},
     tls,
     transcript::Transcript,
 };
@@ -43,6 +44,8 @@ pub struct McpProber {
     settings: ProberSettings,
     resolver: Arc<dyn Resolve>,
     tls: OnceLock<Result<TlsConnector, Reason>>,
+    /// Shared by all checks of this prober.
+    room: Room,
 }
 
 impl McpProber {
@@ -52,8 +55,10 @@ impl McpProber {
 
     /// The same with other answers to names.
     pub fn with_resolver(settings: ProberSettings, resolver: Arc<dyn Resolve>) -> Self {
+        let room = Room::new(&settings.limits);
         Self {
             settings,
+            room,
             resolver,
             tls: OnceLock::new(),
         }
@@ -99,7 +104,9 @@ impl McpProber {
         };
         let place = self.place(guard, target)?;
         let resolver = &*self.resolver;
-        let channel = Channel::open(place, guard, resolver, limits, deadline, transcript).await?;
+        let budget = Budget::new(limits, &self.room);
+        let channel =
+            Channel::open(place, guard, resolver, limits, budget, deadline, transcript).await?;
         let mut client = Client::new(channel, limits, deadline, target.era);
         let outcome = client.learn(transcript).await;
         *era = client.era();
