@@ -183,7 +183,10 @@ impl Watched {
     /// The event that the gateway makes of a request with the first tenant's organisation key.
     pub async fn event(&self, request: &Direct<'_>) -> Value {
         let authorization = format!("Bearer {}", self.acme().organisation_service_key);
-        let asked = json!({ "headers": { "authorization": authorization } });
+        let asked = json!({
+            "identitySource": [authorization],
+            "headers": { "authorization": authorization },
+        });
         let admitted = self.stack.invoke("authorize", asked).await;
         let context = admitted.expect("the authorizer answers")["context"].clone();
         request.event(&context)
