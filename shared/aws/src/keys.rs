@@ -13,6 +13,7 @@
 //! | workspace        | `TENANT#{tenant}`            | `WORKSPACE#{workspace}`              | a part of the tenant                        |
 //! | samples          | `TENANT#{tenant}#HISTORY#{id}` | `HOUR#{hour}`                      | the checks of one hour                      |
 //! | incident         | `TENANT#{tenant}#HISTORY#{id}` | `INCIDENT#{started at}`            | a time in which it did not work             |
+//! | requests         | `TENANT#{tenant}`            | `REQUESTS#{id}#{minute}`             | counts checks that somebody asked for       |
 //! | wheel slot       | `WHEEL#{period}#{slot}`      | `{tenant}#{id}`                      | is checked in this slot's turn              |
 //! | out of turn      | `WHEEL#OUT_OF_TURN`          | `{tenant}#{id}`                      | is to be checked at a moment of its own     |
 //! | tick             | `WHEEL#TICKS`                | `{minute}`                           | a minute that somebody works off            |
@@ -60,6 +61,8 @@ pub enum Key<'a> {
     /// The number of the hour since the epoch.
     Samples(TenantId, ConnectionId, i64),
     Incident(TenantId, ConnectionId, Timestamp),
+    /// The number of the minute since the epoch.
+    Requests(TenantId, ConnectionId, i64),
     Wheel(Slot, TenantId, ConnectionId),
     OutOfTurn(TenantId, ConnectionId),
     /// The number of the minute since the epoch.
@@ -76,6 +79,7 @@ impl Key<'_> {
             | Self::Name(tenant, _)
             | Self::Idempotency(tenant, _)
             | Self::ApiKey(tenant, _)
+            | Self::Requests(tenant, ..)
             | Self::Tenant(tenant)
             | Self::Workspace(tenant, _) => of_tenant(*tenant),
             Self::Samples(tenant, id, _) | Self::Incident(tenant, id, _) => history(*tenant, *id),
@@ -98,6 +102,7 @@ impl Key<'_> {
             Self::Workspace(_, id) => format!("WORKSPACE#{id}"),
             Self::Samples(_, _, hour) => format!("HOUR#{hour:08}"),
             Self::Incident(_, _, started_at) => format!("INCIDENT#{started_at}"),
+            Self::Requests(_, id, minute) => format!("REQUESTS#{id}#{minute}"),
             Self::Wheel(_, tenant, id) | Self::OutOfTurn(tenant, id) => format!("{tenant}#{id}"),
             Self::Tick(minute) => tick(*minute),
         }
@@ -262,72 +267,42 @@ mod tests {
         };
         let of_tenant = format!("TENANT#{TENANT}");
         let history = format!("TENANT#{TENANT}#HISTORY#{ID}");
-        for (key, pk, sk) in [
-            (
-                Key::Connection(tenant, id),
-                of_tenant.as_str(),
-                format!("CONNECTION#{ID}"),
-            ),
-            (
-                Key::Contract(tenant, id),
-                &of_tenant,
-                format!("CONNECTION#{ID}#CONTRACT"),
-            ),
-            (
-                Key::Health(tenant, id),
-                &of_tenant,
-                format!("CONNECTION#{ID}#HEALTH"),
-            ),
-            (
-                Key::Tools(tenant, id, &digest(), 7),
-                &of_tenant,
-                format!("TOOLS#{ID}#Zm9v_-8#007"),
-            ),
-            (
-                Key::Name(tenant, &name("abc")),
-                &of_tenant,
-                "NAME#ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad".into(),
-            ),
-            (
-                Key::Idempotency(tenant, "abc"),
-                &of_tenant,
-                "IDEMPOTENCY#abc".into(),
-            ),
-            (
-                Key::ApiKey(tenant, TENANT.parse().unwrap()),
-                &of_tenant,
-                "KEY#01890000000070008000000000000001".into(),
-            ),
-            (Key::Tenant(tenant), &of_tenant, "TENANT".into()),
-            (
-                Key::Workspace(tenant, ID.parse().unwrap()),
-                &of_tenant,
-                format!("WORKSPACE#{ID}"),
-            ),
-            (
-                Key::Samples(tenant, id, 492_900),
-                &history,
-                "HOUR#00492900".into(),
-            ),
-            (
-                Key::Incident(tenant, id, Timestamp::from_millis(1_774_440_000_007)),
-                &history,
-                "INCIDENT#2026-03-25T12:00:00.007Z".into(),
-            ),
-            (
-                Key::Wheel(slot, tenant, id),
-                "WHEEL#5#3",
-                format!("{TENANT}#{ID}"),
-            ),
-            (
-                Key::OutOfTurn(tenant, id),
-                "WHEEL#OUT_OF_TURN",
-                format!("{TENANT}#{ID}"),
-            ),
-            (Key::Tick(29_574_000), "WHEEL#TICKS", "0029574000".into()),
-        ] {
-            assert_eq!((key.pk().as_str(), key.sk()), (pk, sk));
-        }
+        let is = |key: Key<'_>, pk: &str, sk: &str| {
+            assert_eq!((key.pk().as_str(), key.sk().as_str()), (pk, sk));
+        };
+        let own = |rest: &str| format!("CONNECTION#{ID}{rest}");
+        is(Key::Connection(tenant, id), &of_tenant, &own(""));
+        is(Key::Contract(tenant, id), &of_tenant, &own("#CONTRACT"));
+        is(Key::Health(tenant, id), &of_tenant, &own("#HEALTH"));
+        let chunk = format!("TOOLS#{ID}#Zm9v_-8#007");
+        is(Key::Tools(tenant, id, &digest(), 7), &of_tenant, &chunk);
+        let hash = "NAME#ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+        is(Key::Name(tenant, &name("abc")), &of_tenant, hash);
+        let hash = "IDEMPOTENCY#abc";
+        is(Key::Idempotency(tenant, "abc"), &of_tenant, hash);
+        let requests = format!("REQUESTS#{ID}#30000000");
+        is(Key::Requests(tenant, id, 30_000_000), &of_tenant, &requests);
+        let key = "KEY#01890000000070008000000000000001";
+        is(
+            Key::ApiKey(tenant, TENANT.parse().unwrap()),
+            &of_tenant,
+            key,
+        );
+        is(Key::Tenant(tenant), &of_tenant, "TENANT");
+        let workspace = format!("WORKSPACE#{ID}");
+        is(
+            Key::Workspace(tenant, ID.parse().unwrap()),
+            &of_tenant,
+            &workspace,
+        );
+        is(Key::Samples(tenant, id, 492_900), &history, "HOUR#00492900");
+        let at = Timestamp::from_millis(1_774_440_000_007);
+        let started = "INCIDENT#2026-03-25T12:00:00.007Z";
+        is(Key::Incident(tenant, id, at), &history, started);
+        let member = format!("{TENANT}#{ID}");
+        is(Key::Wheel(slot, tenant, id), "WHEEL#5#3", &member);
+        is(Key::OutOfTurn(tenant, id), "WHEEL#OUT_OF_TURN", &member);
+        is(Key::Tick(29_574_000), "WHEEL#TICKS", "0029574000");
     }
 
     /// Each range holds what it says, and neither the keys of its neighbours nor those of other kinds.
@@ -347,6 +322,7 @@ mod tests {
                 Key::Samples(tenant, id, 41),
                 Key::Samples(tenant, id, 42),
                 Key::Incident(tenant, id, at),
+                Key::Requests(tenant, id, 1),
             ]
         };
         let others = [

@@ -2,12 +2,14 @@
 
 mod accounts;
 mod faults;
+mod history;
 mod listing;
 mod registrations;
 mod results;
 mod schedule;
 mod secrets;
 mod tenants_apart;
+mod unfinished;
 
 use std::{collections::BTreeMap, net::SocketAddr, sync::Arc};
 

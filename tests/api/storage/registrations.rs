@@ -2,15 +2,11 @@
 
 use futures::future::join_all;
 use shared::{
-    connection::{CheckInterval, Version, Work},
+    connection::{Version, Work},
     error::{Error, Noun},
     health::{Health, Status},
-    ports::{
-        Added, Connections as _, Idempotency, Registrations as _, Results as _, Schedule as _,
-    },
-    timestamp::Timestamp,
+    ports::{Added, Connections as _, Idempotency, Registrations as _, Results as _},
     verdict::Reason,
-    wheel::Slot,
 };
 
 use super::{Check, NOW, Stores, connection, name, next, tenant};
@@ -303,78 +299,6 @@ async fn another_target_has_no_health_yet_and_its_incident_is_over() {
 }
 
 #[tokio::test]
-async fn the_wheel_follows_what_the_row_says() {
-    let stores = Stores::start().await;
-    let new = connection(tenant(1), 1);
-    let member = (new.tenant, new.id);
-    let slot = |minutes| Slot::of(new.id, minutes);
-    let places = async |at: Timestamp| {
-        let mut periods = Vec::new();
-        for minutes in [1, 5, 10] {
-            if stores
-                .table
-                .slot(slot(minutes), at)
-                .await
-                .unwrap()
-                .contains(&member)
-            {
-                periods.push(minutes);
-            }
-        }
-        let wanted = stores.table.out_of_turn(at).await.unwrap();
-        (periods, wanted.iter().map(|due| due.at).collect::<Vec<_>>())
-    };
-
-    let hidden = new.with_work(Some(Work::Provision), NOW);
-    stores.add(&hidden).await;
-    assert_eq!(places(NOW).await, (vec![], vec![]));
-
-    let visible = hidden.with_work(None, NOW);
-    stores.table.replace(&hidden, &visible, NOW).await.unwrap();
-    assert_eq!(places(NOW).await, (vec![5], vec![NOW]));
-
-    let mut slower = next(&visible);
-    slower.check_interval = CheckInterval::try_from(600).unwrap();
-    let later = NOW.plus_seconds(60);
-    stores
-        .table
-        .replace(&visible, &slower, later)
-        .await
-        .unwrap();
-    assert_eq!(places(later).await, (vec![10], vec![later]));
-
-    let mut renamed = next(&slower);
-    renamed.name = name("renamed");
-    stores
-        .table
-        .replace(&slower, &renamed, later.plus_seconds(9))
-        .await
-        .unwrap();
-    assert_eq!(places(later.plus_seconds(9)).await, (vec![10], vec![later]));
-
-    let mut disabled = next(&renamed);
-    disabled.enabled = false;
-    stores
-        .table
-        .replace(&renamed, &disabled, later)
-        .await
-        .unwrap();
-    assert_eq!(places(later).await, (vec![], vec![]));
-
-    let mut enabled = next(&disabled);
-    enabled.enabled = true;
-    stores
-        .table
-        .replace(&disabled, &enabled, later)
-        .await
-        .unwrap();
-    assert_eq!(places(later).await, (vec![10], vec![later]));
-
-    stores.table.remove(&enabled).await.unwrap();
-    assert_eq!(places(later).await, (vec![], vec![]));
-}
-
-#[tokio::test]
 async fn removing_leaves_nothing_and_spares_what_was_changed() {
     let stores = Stores::start().await;
     let neighbour = connection(tenant(1), 2);
@@ -444,33 +368,4 @@ async fn removing_spares_the_record_of_another_connection() {
         .await
         .unwrap();
     assert_eq!(repeated, Added::Before(Box::new(second)));
-}
-
-#[tokio::test]
-async fn unfinished_work_is_found_oldest_first_and_only_while_it_lasts() {
-    let stores = Stores::start().await;
-    let mut rows = Vec::new();
-    for n in 0..5_i64 {
-        let since = NOW.plus_seconds(-100 * n);
-        let row = connection(tenant(u128::from(n.unsigned_abs() % 2)), n.unsigned_abs())
-            .with_work(Some(Work::Discard), since);
-        stores.add(&row).await;
-        rows.push(row);
-    }
-    stores.add(&connection(tenant(1), 9)).await;
-    let ids = |rows: &[&shared::connection::Connection]| {
-        rows.iter()
-            .map(|row| (row.tenant, row.id))
-            .collect::<Vec<_>>()
-    };
-
-    let found = stores.table.unfinished(NOW, 10).await.unwrap();
-    assert_eq!(found, ids(&[&rows[4], &rows[3], &rows[2], &rows[1]]));
-    let found = stores.table.unfinished(NOW, 2).await.unwrap();
-    assert_eq!(found, ids(&[&rows[4], &rows[3]]));
-
-    let done = rows[4].with_work(None, NOW);
-    stores.table.replace(&rows[4], &done, NOW).await.unwrap();
-    let found = stores.table.unfinished(NOW, 1).await.unwrap();
-    assert_eq!(found, ids(&[&rows[3]]));
 }

@@ -2,12 +2,13 @@
 
 use futures::future::join_all;
 use shared::{
-    ports::{Due, Schedule as _},
+    connection::{CheckInterval, Work},
+    ports::{Due, Registrations as _, Schedule as _},
     timestamp::Timestamp,
     wheel::Slot,
 };
 
-use super::{NOW, Stores, connection, tenant};
+use super::{NOW, Stores, connection, name, next, tenant};
 
 fn due(n: u64, at: Timestamp) -> Due {
     let row = connection(tenant(1), n);
@@ -184,4 +185,76 @@ async fn a_check_out_of_turn_is_taken_by_one_until_its_time_is_over() {
     stores.table.drop_out_of_turn(&wanted).await.unwrap();
     assert!(take(until).await);
     assert_eq!(stores.table.out_of_turn(until).await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn the_wheel_follows_what_the_row_says() {
+    let stores = Stores::start().await;
+    let new = connection(tenant(1), 1);
+    let member = (new.tenant, new.id);
+    let slot = |minutes| Slot::of(new.id, minutes);
+    let places = async |at: Timestamp| {
+        let mut periods = Vec::new();
+        for minutes in [1, 5, 10] {
+            if stores
+                .table
+                .slot(slot(minutes), at)
+                .await
+                .unwrap()
+                .contains(&member)
+            {
+                periods.push(minutes);
+            }
+        }
+        let wanted = stores.table.out_of_turn(at).await.unwrap();
+        (periods, wanted.iter().map(|due| due.at).collect::<Vec<_>>())
+    };
+
+    let hidden = new.with_work(Some(Work::Provision), NOW);
+    stores.add(&hidden).await;
+    assert_eq!(places(NOW).await, (vec![], vec![]));
+
+    let visible = hidden.with_work(None, NOW);
+    stores.table.replace(&hidden, &visible, NOW).await.unwrap();
+    assert_eq!(places(NOW).await, (vec![5], vec![NOW]));
+
+    let mut slower = next(&visible);
+    slower.check_interval = CheckInterval::try_from(600).unwrap();
+    let later = NOW.plus_seconds(60);
+    stores
+        .table
+        .replace(&visible, &slower, later)
+        .await
+        .unwrap();
+    assert_eq!(places(later).await, (vec![10], vec![later]));
+
+    let mut renamed = next(&slower);
+    renamed.name = name("renamed");
+    stores
+        .table
+        .replace(&slower, &renamed, later.plus_seconds(9))
+        .await
+        .unwrap();
+    assert_eq!(places(later.plus_seconds(9)).await, (vec![10], vec![later]));
+
+    let mut disabled = next(&renamed);
+    disabled.enabled = false;
+    stores
+        .table
+        .replace(&renamed, &disabled, later)
+        .await
+        .unwrap();
+    assert_eq!(places(later).await, (vec![], vec![]));
+
+    let mut enabled = next(&disabled);
+    enabled.enabled = true;
+    stores
+        .table
+        .replace(&disabled, &enabled, later)
+        .await
+        .unwrap();
+    assert_eq!(places(later).await, (vec![10], vec![later]));
+
+    stores.table.remove(&enabled).await.unwrap();
+    assert_eq!(places(later).await, (vec![], vec![]));
 }
