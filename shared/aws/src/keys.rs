@@ -356,7 +356,7 @@ mod tests {
         assert_eq!(within(Range::Tools(tenant, id, &digest)), keys(&own[3..5]));
         assert_eq!(within(Range::AllTools(tenant, id)), keys(&own[3..5]));
         assert_eq!(within(Range::Samples(tenant, id, 42, 50)), keys(&own[6..7]));
-        assert_eq!(within(Range::Incidents(tenant, id)), keys(&own[7..]));
+        assert_eq!(within(Range::Incidents(tenant, id)), keys(&own[7..8]));
         assert_eq!(within(Range::OutOfTurn), keys(&others[2..3]));
         assert_eq!(within(Range::Ticks(42)), keys(&others[3..4]));
     }
