@@ -1,8 +1,8 @@
-//! Reads the items of Query and GetItem, which is half of what a read costs when the SDK does it.
+//! Reads the items that Query and `GetItem` find, in one pass.
 //!
 //! The SDK looks at an answer token by token and grows each item's map as it goes: some three thousand instructions for each
-//! attribute, of which a list of connections has hundreds. Here the answer is read in one pass. Whatever is not plainly a page
-//! of items, or one item (a failure, a field or a type that we never ask for), is left to the SDK.
+//! attribute, and a list of connections has hundreds. This reader needs half. Whatever is not plainly a page of items, or one
+//! item (a failure, a field or a type that we never ask for), it leaves to the SDK.
 
 use std::{collections::HashMap, fmt};
 
@@ -37,8 +37,9 @@ use serde::{
     de::{self, MapAccess, Visitor},
 };
 
-/// Attributes of most of our items. A map that starts with room for them need not grow.
-const USUAL_ATTRIBUTES: usize = 14;
+/// Attributes of a usual item of ours, and entries of a map within one. A map that starts with room for them need not grow.
+const ATTRIBUTES: usize = 28;
+const ENTRIES: usize = 3;
 
 /// Puts our reader before the SDK's, for the two operations that it knows.
 #[derive(Debug)]
@@ -115,10 +116,10 @@ fn page(body: &[u8]) -> Option<Output> {
     #[derive(Deserialize)]
     #[serde(rename_all = "PascalCase", deny_unknown_fields)]
     struct Page {
-        items: Option<Vec<Item>>,
+        items: Option<Vec<Map<ATTRIBUTES>>>,
         count: Option<i32>,
         scanned_count: Option<i32>,
-        last_evaluated_key: Option<Item>,
+        last_evaluated_key: Option<Map<ENTRIES>>,
     }
     let page: Page = serde_json::from_slice(body).ok()?;
     let items = page
@@ -136,35 +137,35 @@ fn one(body: &[u8]) -> Option<Output> {
     #[derive(Deserialize)]
     #[serde(rename_all = "PascalCase", deny_unknown_fields)]
     struct One {
-        item: Option<Item>,
+        item: Option<Map<ATTRIBUTES>>,
     }
     let one: One = serde_json::from_slice(body).ok()?;
     let output = GetItemOutput::builder().set_item(one.item.map(|item| item.0));
     Some(Output::erase(output.build()))
 }
 
-/// The attributes of an item, or the entries of a map within one.
-struct Item(HashMap<String, AttributeValue>);
+/// The attributes of an item, or the entries of a map within one; there is room for so many at the start.
+struct Map<const ROOM: usize>(HashMap<String, AttributeValue>);
 
-impl<'de> Deserialize<'de> for Item {
+impl<'de, const ROOM: usize> Deserialize<'de> for Map<ROOM> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Entries;
-        impl<'de> Visitor<'de> for Entries {
-            type Value = Item;
+        struct Entries<const ROOM: usize>;
+        impl<'de, const ROOM: usize> Visitor<'de> for Entries<ROOM> {
+            type Value = Map<ROOM>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("attributes by their names")
             }
 
-            fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Item, A::Error> {
-                let mut item = HashMap::with_capacity(USUAL_ATTRIBUTES);
+            fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Map<ROOM>, A::Error> {
+                let mut map = HashMap::with_capacity(ROOM);
                 while let Some((name, Attribute(value))) = entries.next_entry()? {
-                    item.insert(name, value);
+                    map.insert(name, value);
                 }
-                Ok(Item(item))
+                Ok(Map(map))
             }
         }
-        deserializer.deserialize_map(Entries)
+        deserializer.deserialize_map(Entries::<ROOM>)
     }
 }
 
@@ -202,7 +203,7 @@ impl<'de> Deserialize<'de> for Attribute {
                     Type::S => AttributeValue::S(typed.next_value()?),
                     Type::N => AttributeValue::N(typed.next_value()?),
                     Type::Bool => AttributeValue::Bool(typed.next_value()?),
-                    Type::M => AttributeValue::M(typed.next_value::<Item>()?.0),
+                    Type::M => AttributeValue::M(typed.next_value::<Map<ENTRIES>>()?.0),
                     Type::L => {
                         let values: Vec<Attribute> = typed.next_value()?;
                         AttributeValue::L(values.into_iter().map(|value| value.0).collect())
