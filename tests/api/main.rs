@@ -3,13 +3,15 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod agreement;
+mod canary;
 mod concurrency;
 mod crashes;
 mod emulators;
+mod model;
 mod native;
 mod openapi;
-mod rights;
 mod prober;
+mod rights;
 mod schedule;
 mod storage;
 mod tenancy;
