@@ -7,13 +7,14 @@
     tests/bench/bench.py native-connections-read authorize --rounds 9
 
 Each binary is started against an emulated Lambda Runtime API, gets its event from tests/events, and calls a stub of DynamoDB
-and Secrets Manager over TLS that answers what tests/bench/answers.json says. The stub's certificate is made here and trusted
-through AWS_CA_BUNDLE. `floor` is functions/examples/floor.rs: an empty function on lambda_http, built the same way.
+and Secrets Manager over TLS that answers what tests/bench/answers.json says, for all functions (`*`) or for one. The stub's
+certificate is made here and trusted through AWS_CA_BUNDLE. No MCP server is dialled: the connection's address is one that
+the prober refuses. `floor` is functions/examples/floor.rs: an empty function on lambda_http, built the same way.
 
     size, zip       MB of the stripped binary, and of the archive that Lambda downloads
     init, cold      milliseconds from exec to the first request for an event, and to the first answer
     warm            microseconds from an event to its answer, for each later event
-    instructions    counted by valgrind: until the function is ready, for the first event, for each later one
+    instructions    counted by valgrind: until the function is ready, for its first event, for each later one
     memory          MB that were resident at most
 
 Times are medians over fresh processes, all functions in turn within each round, so that a busy machine slows all of them
@@ -45,13 +46,11 @@ import zipfile
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 FLOOR = "floor"
 MB = 1_000_000
-# In `first` counts what it takes to be ready as well: no cost can hide in the start.
-BUDGETS = {"native-connections-read": {"first": 4_000_000, "each": 560_000, "zip": 2.5 * MB, "memory": 8 * MB}}
+# The start is held to a budget, too, so that nothing hides there: it opens the TLS connection that the first event uses.
+BUDGETS = {
+    "native-connections-read": {"start": 4.5e6, "first": 1e6, "each": 560e3, "zip": 2.5 * MB, "memory": 8 * MB},
+}
 PATIENCE = 60  # seconds for anything to happen, also under valgrind
-
-
-class Failed(Exception):
-    """A function did not do what it should."""
 
 
 # ---------------------------------------------------------------- a little HTTP
@@ -127,10 +126,12 @@ def stub(folder, answers):
     context.load_cert_chain(folder / "leaf.pem", folder / "leaf.key")
     known = {operation: response(200, on_the_wire(answer)) for operation, answer in answers.items()}
 
-    def answer(_path, headers, _body):
+    def answer(_path, headers, body):
         operation = headers.get("x-amz-target", "").rpartition(".")[2]
+        first_key = re.search(rb'":from":{"S":"(\w+)#', body)
+        special = f"{operation} {first_key[1].decode()}" if first_key else operation
         unknown = json.dumps({"__type": "NoAnswer", "message": f"{operation} is not in answers.json"})
-        return known.get(operation) or response(400, unknown.encode())
+        return known.get(special) or known.get(operation) or response(400, unknown.encode())
 
     listener = serve(answer, lambda sock: context.wrap_socket(sock, server_side=True))
     return f"https://localhost:{listener.getsockname()[1]}"
@@ -138,19 +139,18 @@ def stub(folder, answers):
 
 def on_the_wire(answer):
     """An answer of answers.json as it travels: items are plain JSON there, and typed here."""
-    answer = dict(answer)
-    if "Item" in answer:
-        answer["Item"] = typed(answer["Item"])["M"]
     if "Items" in answer:
-        answer["Items"] = [typed(item)["M"] for item in answer["Items"]]
-        answer["Count"] = answer["ScannedCount"] = len(answer["Items"])
+        items = [typed(item)["M"] for item in answer["Items"]]
+        answer = {"Count": len(items), "ScannedCount": len(items), **answer, "Items": items}
+    if "Item" in answer:
+        answer = {**answer, "Item": typed(answer["Item"])["M"]}
     return json.dumps(answer).encode()
 
 
 def typed(value):
     if isinstance(value, bool):
         return {"BOOL": value}
-    if isinstance(value, (int, float)):
+    if isinstance(value, int):
         return {"N": str(value)}
     if isinstance(value, str):
         return {"S": value}
@@ -166,6 +166,7 @@ class Process:
     """One running function, and the Runtime API that it talks to."""
 
     def __init__(self, function, wrapper=()):
+        self.name = function.name
         self.ready, self.events, self.answers = queue.Queue(), queue.Queue(), queue.Queue()
         self.listener = serve(self.runtime_api)
         self.log = tempfile.TemporaryFile()
@@ -201,7 +202,7 @@ class Process:
                 if self.child.poll() is not None:
                     break
         self.log.seek(0)
-        raise Failed("no sign of life; its log ends: " + self.log.read().decode(errors="replace")[-500:])
+        raise SystemExit(f"{self.name} gives no sign of life; its log ends: {self.log.read()[-500:].decode(errors='replace')}")
 
     def invoke(self, event):
         """Seconds from an event to its answer. Returns when the function waits for another."""
@@ -212,7 +213,7 @@ class Process:
         answer = json.loads(body)
         status = answer.get("statusCode", 200) if isinstance(answer, dict) else 200
         if not answered or status >= 400:
-            raise Failed(f"it answered {body.decode(errors='replace')[:500]}")
+            raise SystemExit(f"{self.name} answered {body[:500].decode(errors='replace')}")
         return received - sent
 
     def peak_memory(self):
@@ -310,20 +311,17 @@ def measure(functions, options, folder):
         with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
             counts = {f.name: [pool.submit(f.count, life, folder) for life in lives] for f in functions}
         for name, futures in counts.items():
-            start, first, all_events = (future.result() for future in futures)
-            each = (all_events - first) // options.count
-            results[name] |= {"start": start, "first": first, "each": each}
+            start, one, every = (future.result() for future in futures)
+            each = (every - one) // options.count
+            results[name] |= {"start": start, "first": one - start, "each": each}
     return results
 
 
 def table(results):
-    yield "| function | size / zip MB | init ms | cold ms | warm µs | instructions: init / first / each | memory MB |"
+    yield "| function | size / zip MB | init ms | cold ms | warm µs | instructions: start / first / each | memory MB |"
     yield "| --- | --- | --- | --- | --- | --- | --- |"
     for name, r in results.items():
-        counts = "–"
-        if "start" in r:
-            parts = (r["start"], r["first"] - r["start"], r["each"])
-            counts = " / ".join(f"{part / 1e6:.2f} M" for part in parts)
+        counts = " / ".join(f"{r[part] / 1e6:.2f} M" for part in ("start", "first", "each") if part in r)
         yield (
             f"| {name} | {r['size'] / MB:.1f} / {r['zip'] / MB:.1f} | {r['init'] * 1e3:.1f} | {r['cold'] * 1e3:.1f} "
             f"| {r['warm'] * 1e6:.0f} | {counts} | {r['memory'] / MB:.1f} |"

@@ -54,8 +54,9 @@ use tokio::{
 };
 use tokio_rustls::TlsConnector;
 
-/// How many unused connections are kept. A function has few requests in flight at once; more would only hold memory.
-const KEPT: usize = 8;
+/// How many unused connections are kept: as many as a scheduled run has checks in flight, so that none of them pays for a
+/// handshake again. A function behind the API keeps one or two.
+const KEPT: usize = 256;
 
 /// Who asks, as AWS's logs show it.
 const CLIENT: &str = concat!("mcp-steward/", env!("CARGO_PKG_VERSION"));
