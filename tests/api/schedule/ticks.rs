@@ -1,0 +1,151 @@
+//! What becomes of ticks that are missed, die, come twice or late, or have too much to do.
+
+use std::time::{Duration, Instant};
+
+use futures::future::join_all;
+use harness::{
+    peers::{Behaviour, Peer},
+    stack::TestStack,
+};
+use serde_json::{Value, json};
+
+use super::{CONNECTIONS, asked, moment, next_minute, register, turn_to};
+
+#[tokio::test]
+async fn minutes_that_were_missed_are_caught_up_once() {
+    let stack = TestStack::start().await;
+    let peers = [
+        Peer::hostile(Behaviour::Modern).start().await,
+        Peer::hostile(Behaviour::Modern).start().await,
+    ];
+    register(&stack, "each minute", &peers[0].url, 60).await;
+    register(&stack, "every five minutes", &peers[1].url, 300).await;
+    next_minute(&stack).await;
+    for peer in &peers {
+        peer.forget();
+    }
+    stack.clock.turn_seconds(20 * 60);
+    let tally = stack.tick().await;
+    assert_eq!(tally["checks"], 2, "{tally}");
+    assert_eq!(peers.each_ref().map(asked), [1, 1]);
+    // And then all goes on as if nothing had been.
+    for _ in 0..10 {
+        next_minute(&stack).await;
+    }
+    assert_eq!(peers.each_ref().map(asked), [11, 3]);
+}
+
+#[tokio::test]
+async fn a_tick_that_dies_is_taken_over_by_the_next() {
+    let stack = TestStack::start().await;
+    let peer = Peer::hostile(Behaviour::Modern).start().await;
+    let on_the_wheel = register(&stack, "on the wheel", &peer.url, 3600).await;
+    next_minute(&stack).await;
+    let due = moment(&stack.read(&on_the_wheel).await["nextCheckAt"]);
+    turn_to(&stack, due);
+    let new = register(&stack, "new", &peer.url, 3600).await;
+
+    peer.forget();
+    peer.behave(Behaviour::Slow(Duration::from_secs(30)));
+    let dies = async {
+        while asked(&peer) < 2 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::select! {
+        _ = stack.tick() => panic!("it was to die"),
+        () = dies => {}
+    }
+    // The claims of the dead one run out before the next minute does.
+    peer.heal();
+    peer.forget();
+    assert_eq!(stack.tick().await["checks"], 0);
+    let tally = next_minute(&stack).await;
+    assert_eq!(tally["checks"], 2, "{tally}");
+    assert_eq!(asked(&peer), 2);
+    for id in [&on_the_wheel, &new] {
+        assert_eq!(stack.read(id).await["status"], "active");
+        assert_eq!(next_minute(&stack).await["checks"], 0);
+    }
+    let read = stack.read(&on_the_wheel).await;
+    assert_eq!(moment(&read["nextCheckAt"]), due.plus_seconds(3600));
+}
+
+#[tokio::test]
+async fn ticks_that_come_twice_or_late_do_no_harm() {
+    let stack = TestStack::start().await;
+    let peer = Peer::hostile(Behaviour::Modern).start().await;
+    register(&stack, "steady", &peer.url, 60).await;
+    next_minute(&stack).await;
+    peer.forget();
+    for minute in 1..=5 {
+        stack.clock.turn_to_next_minute();
+        if minute % 2 == 0 {
+            stack.clock.turn_seconds(50);
+        }
+        join_all([stack.tick(), stack.tick()]).await;
+        stack.tick().await;
+        assert_eq!(asked(&peer), minute);
+    }
+}
+
+/// Runs a tick to its end; gives what it did and how many checks it had in flight at the most.
+async fn watch(peer: &Peer, tick: impl Future<Output = Value>) -> (Value, usize) {
+    let mut tick = std::pin::pin!(tick);
+    let mut most = 0;
+    loop {
+        if let Ok(tally) = tokio::time::timeout(Duration::from_millis(100), &mut tick).await {
+            return (tally, most);
+        }
+        let seen = peer.seen();
+        let number = |rpc: &str| seen.iter().filter(|seen| seen.rpc == rpc).count();
+        // Those that have got no answer to their first request.
+        most = most.max(number("server/discover") - number("tools/list"));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_slow_servers_are_checked_at_the_same_time() {
+    const CONNECTED: usize = 260;
+    const AT_ONCE: usize = 256;
+    let stack = TestStack::start().await;
+    // A check takes two answers.
+    let peer = Peer::hostile(Behaviour::Slow(Duration::from_secs(1)))
+        .start()
+        .await;
+    let api = stack.api();
+    for n in 0..CONNECTED {
+        let body = json!({ "name": format!("slow {n}"), "serverUrl": peer.url, "authType": "none", "checkIntervalSeconds": 60 });
+        assert_eq!(api.post(CONNECTIONS, &body).await.status, 201);
+    }
+
+    // What does not fit into the time is left to the next tick.
+    stack.clock.turn_to_next_minute();
+    let short = async {
+        let time = Duration::from_millis(15_900);
+        let tally = stack
+            .stack
+            .invoke_within("check-due-connections", json!({}), time)
+            .await;
+        tally.expect("the tick runs")
+    };
+    let (tally, most) = watch(&peer, short).await;
+    assert_eq!(tally["checks"], AT_ONCE, "{tally}");
+    assert_eq!(tally["postponed"], CONNECTED - AT_ONCE, "{tally}");
+    assert!(most >= 200, "{most} in flight");
+    assert_eq!(stack.tick().await["checks"], CONNECTED - AT_ONCE);
+    assert_eq!(asked(&peer), CONNECTED);
+
+    // One after the other they would take nine minutes.
+    stack.clock.turn_to_next_minute();
+    let began = Instant::now();
+    let tally = stack.tick().await;
+    assert_eq!(tally["checks"], CONNECTED, "{tally}");
+    assert_eq!(tally["postponed"], 0, "{tally}");
+    assert_eq!(asked(&peer), 2 * CONNECTED);
+    assert!(
+        began.elapsed() < Duration::from_secs(30),
+        "{:?}",
+        began.elapsed()
+    );
+}
