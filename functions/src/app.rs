@@ -31,11 +31,10 @@ use shared_aws::{
 use shared_mcp::{McpProber, ProberSettings};
 use uuid::{Builder, Uuid};
 
-use crate::edge::Function;
-
 /// Keys that sign or hash are at least this long; a short one is a slip in the deployment.
 const MIN_KEY_CHARACTERS: usize = 32;
-/// Checks in flight at once in one scheduled invocation. Each holds a connection and some buffers: 256 of them fit into 256 MB.
+/// Checks in flight at once in one scheduled invocation. Each holds a connection and a small answer; of those with large answers the
+/// prober lets only a few be in flight, so that all of them fit into 256 MB.
 const CONCURRENT_CHECKS: usize = 256;
 
 /// What functions are made of. Cheap to clone; made once, before the first event.
@@ -115,7 +114,7 @@ impl App {
     }
 
     /// Opens the connection to DynamoDB while Lambda still runs the function unthrottled, so that the first request does not pay for it.
-    pub async fn prime(&self, _function: Function) {
+    pub async fn prime(&self) {
         if self.inner.settings.table.is_some() {
             self.inner.aws.prime_dynamodb().await;
         }
@@ -275,31 +274,26 @@ impl Clock for SystemClock {
 struct RandomIds(SystemRandom);
 
 impl Ids for RandomIds {
-    fn sortable(&self, now: Timestamp) -> Uuid {
-        let mut random = [0; 10];
-        self.fill(&mut random);
-        Builder::from_unix_timestamp_millis(u64::try_from(now.millis()).unwrap_or(0), &random)
-            .into_uuid()
+    fn sortable(&self, now: Timestamp) -> Result<Uuid> {
+        let millis = u64::try_from(now.millis()).unwrap_or(0);
+        Ok(Builder::from_unix_timestamp_millis(millis, &self.fill()?).into_uuid())
     }
 
-    fn random(&self) -> Uuid {
-        let mut random = [0; 16];
-        self.fill(&mut random);
-        Builder::from_random_bytes(random).into_uuid()
+    fn random(&self) -> Result<Uuid> {
+        Ok(Builder::from_random_bytes(self.fill()?).into_uuid())
     }
 
     fn secret(&self) -> Result<[u8; 32]> {
-        let mut secret = [0; 32];
-        self.0
-            .fill(&mut secret)
-            .map_err(|_| Error::internal("the system has no randomness"))?;
-        Ok(secret)
+        self.fill()
     }
 }
 
 impl RandomIds {
-    /// An id made without randomness would collide, and its conditional write would fail: an error, and nothing lost.
-    fn fill(&self, bytes: &mut [u8]) {
-        let _ = self.0.fill(bytes);
+    fn fill<const N: usize>(&self) -> Result<[u8; N]> {
+        let mut bytes = [0; N];
+        self.0
+            .fill(&mut bytes)
+            .map_err(|_| Error::internal("the system has no randomness"))?;
+        Ok(bytes)
     }
 }

@@ -38,19 +38,22 @@ async fn handle(app: App, event: Event) -> Result<Value> {
     Ok(json!({ "isAuthorized": true, "context": context }))
 }
 
-/// The key as it was sent: `Authorization: Bearer <key>`, or the key alone in `x-portkey-api-key`.
+/// The key as it was sent: the identity source, and nothing else of the request. API Gateway remembers the answer under that very value,
+/// so an answer that looked at more would be given to the next caller whose request differs in it.
 fn presented(event: &Value) -> Option<&str> {
-    let headers = event.get("headers")?.as_object()?;
-    // API Gateway writes the names in lower case, `sam local` as they were sent.
-    let header = |name: &str| {
-        let mut headers = headers.iter();
-        headers
-            .find(|(sent, _)| sent.eq_ignore_ascii_case(name))
-            .and_then(|(_, value)| value.as_str())
-    };
-    if let Some(key) = header("x-portkey-api-key") {
-        return Some(key.trim());
+    let sent = event.get("identitySource")?.get(0)?.as_str()?.trim();
+    match sent.split_once(' ') {
+        Some((scheme, key)) => scheme.eq_ignore_ascii_case("bearer").then(|| key.trim()),
+        // Without a scheme it may stand in Portkey's header alone.
+        None => is_header(event, "x-portkey-api-key", sent).then_some(sent),
     }
-    let (scheme, key) = header("authorization")?.trim().split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then(|| key.trim())
+}
+
+fn is_header(event: &Value, name: &str, value: &str) -> bool {
+    let headers = event.get("headers").and_then(Value::as_object);
+    headers.is_some_and(|headers| {
+        headers
+            .iter()
+            .any(|(header, sent)| header.eq_ignore_ascii_case(name) && sent == value)
+    })
 }

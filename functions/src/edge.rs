@@ -84,7 +84,7 @@ pub fn run(function: Function) -> ExitCode {
 
 async fn serve(function: Function) -> Result<(), lambda_http::Error> {
     let app = App::from_environment()?;
-    app.prime(function).await;
+    app.prime().await;
     match function.kind {
         Kind::Endpoint { .. } | Kind::Open { .. } => {
             lambda_http::run(service_fn(move |request| {
@@ -150,19 +150,19 @@ async fn respond(
         } => (vocabulary, handler(app)),
         Kind::Event { .. } => return Err("not behind the HTTP API".into()),
     };
-    let reply = outcome.as_ref().map_or_else(
-        |error| (vocabulary.render)(error, &request_id),
-        |_| Reply::no_content(),
-    );
+    let (reply, error) = match outcome {
+        Ok(reply) => (reply, None),
+        Err(error) => ((vocabulary.render)(&error, &request_id), Some(error)),
+    };
     journal::request(
         function.name,
         &request_id,
         tenant,
-        outcome.as_ref().map_or(reply.status, |reply| reply.status),
-        outcome.as_ref().err(),
+        reply.status,
+        error.as_ref(),
         began.elapsed(),
     );
-    http_response(outcome.unwrap_or(reply), &request_id)
+    http_response(reply, &request_id)
 }
 
 async fn handle(

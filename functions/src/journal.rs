@@ -89,7 +89,7 @@ pub fn fault(function: &str, error: &(dyn StdError + 'static)) {
         function,
         request_id: None,
         tenant_id: None,
-        outcome: "internal",
+        outcome: "internal_error",
         status: None,
         cause: Some(chain(error)),
         duration_us: None,
@@ -97,6 +97,7 @@ pub fn fault(function: &str, error: &(dyn StdError + 'static)) {
 }
 
 /// The metrics of one invocation. Tenants are no dimension: that would cost one metric for each.
+#[derive(Default)]
 pub struct Metrics {
     document: serde_json::Map<String, Value>,
     definitions: Vec<Value>,
@@ -107,10 +108,7 @@ const MAX_VALUES: usize = 100;
 
 impl Metrics {
     pub fn new() -> Self {
-        Self {
-            document: serde_json::Map::new(),
-            definitions: Vec::new(),
-        }
+        Self::default()
     }
 
     #[must_use]
@@ -169,7 +167,9 @@ fn chain(error: &(dyn StdError + 'static)) -> String {
 }
 
 /// Where lines go instead of standard output: the local stack keeps that for itself.
-static SINK: OnceLock<Box<dyn Fn(&[u8]) + Send + Sync>> = OnceLock::new();
+static SINK: OnceLock<Sink> = OnceLock::new();
+
+type Sink = Box<dyn Fn(&[u8]) + Send + Sync>;
 
 /// Sends all lines of this process to `sink` from now on. The first call counts.
 pub fn redirect(sink: impl Fn(&[u8]) + Send + Sync + 'static) {

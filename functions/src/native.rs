@@ -4,7 +4,7 @@ pub mod auth;
 pub mod connections;
 
 use serde::Serialize;
-use shared::error::Error;
+use shared::error::{Error, Problem};
 
 use crate::edge::{Reply, Vocabulary};
 
@@ -34,16 +34,19 @@ struct Detail<'a> {
 }
 
 fn render(error: &Error, request_id: &str) -> Reply {
-    let details = match error {
-        Error::Invalid(problems) => problems
-            .iter()
-            .map(|problem| Detail {
-                field: &problem.field,
-                problem: &problem.problem,
-            })
-            .collect(),
-        _ => Vec::new(),
+    let plain_http = [Problem::new("/serverUrl", "must begin with https://")];
+    let problems = match error {
+        Error::Invalid(problems) => &problems[..],
+        Error::PlainHttp => &plain_http,
+        _ => &[],
     };
+    let details = problems
+        .iter()
+        .map(|problem| Detail {
+            field: &problem.field,
+            problem: &problem.problem,
+        })
+        .collect();
     let reason = match error {
         Error::NotProven(reason) => Some(*reason),
         _ => None,
@@ -73,7 +76,7 @@ fn render(error: &Error, request_id: &str) -> Reply {
 
 const fn status(error: &Error) -> u16 {
     match error {
-        Error::Invalid(_) => 400,
+        Error::Invalid(_) | Error::PlainHttp => 400,
         Error::Unauthenticated => 401,
         Error::Forbidden(_) => 403,
         Error::NotFound(_) => 404,

@@ -16,8 +16,13 @@ pub const FUNCTION: Function = Function {
     },
 };
 
-async fn handle(app: App, _: Event) -> Result<Value> {
-    let swept = app.sweeper()?.sweep().await?;
+/// A repair that has begun gets this long to end.
+const RESERVED_SECONDS: i64 = 30;
+
+async fn handle(app: App, event: Event) -> Result<Value> {
+    let until = event.deadline.plus_seconds(-RESERVED_SECONDS);
+
+    let swept = app.sweeper()?.sweep(until).await?;
 
     Metrics::new()
         .with("ProvisioningAge", "Seconds", swept.oldest_seconds)

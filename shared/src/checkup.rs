@@ -19,6 +19,9 @@ use crate::{
 /// How often a result is judged again because another one was stored in between.
 const ATTEMPTS: u32 = 5;
 
+/// Checks of one connection that may be asked for within a minute, besides those of the schedule.
+const REQUESTS_A_MINUTE: u32 = 30;
+
 /// What one check found and what became of it.
 #[derive(Clone, Debug)]
 pub struct Report {
@@ -54,11 +57,7 @@ impl Checkup {
     /// Checks a connection because somebody wants to know now.
     pub async fn test(&self, tenant: TenantId, id: ConnectionId) -> Result<Report> {
         let listing = self.store.connection(tenant, id).await?;
-        if let Some(retry_after_seconds) = listing.health.must_wait(self.clock.now()) {
-            return Err(Error::Throttled {
-                retry_after_seconds,
-            });
-        }
+        self.admit_request(tenant, id).await?;
         let finding = self.examine(&listing).await;
         self.record(listing, finding, None)
             .await?
@@ -76,6 +75,23 @@ impl Checkup {
         }
         let finding = self.examine(&listing).await;
         self.record(listing, finding, Some(due.at)).await
+    }
+
+    /// Counts a check that somebody asks for, before anything is dialled. `Throttled` when there were too many within the minute:
+    /// nobody is to turn us against a server, or to try passwords through us.
+    pub(crate) async fn admit_request(&self, tenant: TenantId, id: ConnectionId) -> Result<()> {
+        let now = self.clock.now();
+        if self
+            .store
+            .count_request(tenant, id, now.minute(), REQUESTS_A_MINUTE)
+            .await?
+        {
+            return Ok(());
+        }
+        let wait = Timestamp::from_minute(now.minute() + 1).millis_since(now);
+        Err(Error::Throttled {
+            retry_after_seconds: u32::try_from(wait).unwrap_or(60_000).div_ceil(1000),
+        })
     }
 
     /// Tries a secret against a connection's server without storing anything.
@@ -207,9 +223,9 @@ fn judge(listing: &Listing, finding: &Finding, at: Timestamp, due: Option<Timest
         Err(failure) => (Some(failure.reason), failure.retry_after_seconds, false),
         Ok(contract) => {
             let summary = contract.summary();
-            // Of something never seen working there is no contract that could have changed: what is stored then is from before an edit.
-            let changed = listing.health.last_succeeded_at.is_some()
-                && known.is_some_and(|known| known.digest != summary.digest);
+            let changed = listing
+                .offered()
+                .is_some_and(|known| known.digest != summary.digest);
             (
                 changed.then_some(Reason::ContractChanged),
                 None,
@@ -227,10 +243,7 @@ fn judge(listing: &Listing, finding: &Finding, at: Timestamp, due: Option<Timest
     let mut health = listing
         .health
         .after(&observed, listing.connection.check_interval.seconds());
-    match due {
-        Some(_) => health.answered = health.answered.max(due),
-        None => health.note_asked(at),
-    }
+    health.answered = health.answered.max(due);
     let sample = Sample::of(&observed, &health);
     Judged {
         health,

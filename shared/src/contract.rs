@@ -80,6 +80,7 @@ impl fmt::Display for ContractDigest {
 
 /// A contract without its tools: what a list of connections shows.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct ContractSummary {
     pub digest: ContractDigest,
     pub protocol_version: String,

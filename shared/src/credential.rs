@@ -70,6 +70,7 @@ impl fmt::Display for CredentialVersion {
 
 /// What a row knows of its credential: everything but the value.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct CredentialRef {
     pub version: CredentialVersion,
     /// The only origin that this version may be sent to.

@@ -31,6 +31,9 @@ pub enum Error {
     /// All problems of the request at once.
     #[error("the request is not valid")]
     Invalid(Vec<Problem>),
+    /// Plain http is for a developer's own servers.
+    #[error("the address must begin with https://")]
+    PlainHttp,
     #[error("the API key is missing, unknown or expired")]
     Unauthenticated,
     #[error("the API key lacks the scope {}", .0.scope())]
@@ -81,7 +84,7 @@ impl Error {
     /// The stable word for programs: in answers, in logs, in metrics.
     pub const fn word(&self) -> &'static str {
         match self {
-            Self::Invalid(_) => "invalid_request",
+            Self::Invalid(_) | Self::PlainHttp => "invalid_request",
             Self::Unauthenticated => "unauthenticated",
             Self::Forbidden(_) => "forbidden",
             Self::NotFound(_) => "not_found",

@@ -66,15 +66,15 @@ pub struct Founder {
 impl Founder {
     pub async fn found(&self, name: TenantName, kinds: &[KeyKind]) -> Result<Founded> {
         let now = self.clock.now();
-        let tenant = TenantId::new(self.ids.sortable(now));
-        let workspace = WorkspaceId::new(self.ids.sortable(now));
-        let user = UserId::new(self.ids.sortable(now));
+        let tenant = TenantId::new(self.ids.sortable(now)?);
+        let workspace = WorkspaceId::new(self.ids.sortable(now)?);
+        let user = UserId::new(self.ids.sortable(now)?);
         let keys = kinds
             .iter()
             .map(|kind| {
                 Ok((
                     *kind,
-                    ApiKey::new(tenant, KeyId::new(self.ids.random()), self.ids.secret()?),
+                    ApiKey::new(tenant, KeyId::new(self.ids.random()?), self.ids.secret()?),
                 ))
             })
             .collect::<Result<Vec<_>>>()?;

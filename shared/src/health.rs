@@ -21,8 +21,6 @@ const LONGEST_BACKOFF: i64 = 30 * 60;
 /// After this many refusals in a row we stop knocking every few minutes, lest the tenant's account is locked.
 const REFUSALS_BEFORE_SLOWING: u32 = 3;
 const SLOW_SECONDS: i64 = 60 * 60;
-/// Checks of one connection that may be asked for within a minute, besides those of the schedule.
-const ASKED_A_MINUTE: u32 = 30;
 /// The longest `Retry-After` that is honoured.
 const LONGEST_RETRY_AFTER: i64 = 60 * 60;
 
@@ -78,14 +76,6 @@ pub struct Count {
     pub failed: u32,
 }
 
-/// How many checks were asked for within one minute.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Asked {
-    /// Number of the minute since the epoch.
-    pub at: i64,
-    pub times: u32,
-}
-
 /// What is known of a connection's health. Changes with each check, so it is an item of its own.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -110,9 +100,6 @@ pub struct Health {
     pub latency_ms: Option<u64>,
     pub next: Next,
     pub era: Option<Era>,
-    /// Checks that somebody asked for, in the minute of the last one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub asked: Option<Asked>,
     /// The last 24 hours, oldest first.
     pub hours: Vec<Count>,
     /// The last 30 days, oldest first.
@@ -157,7 +144,6 @@ impl Health {
             latency_ms: None,
             next: Next::Turn,
             era: None,
-            asked: None,
             hours: Vec::new(),
             days: Vec::new(),
         }
@@ -168,7 +154,6 @@ impl Health {
     pub fn forgotten(&self, epoch: u32) -> Self {
         Self {
             revision: self.revision + 1,
-            asked: self.asked,
             hours: self.hours.clone(),
             days: self.days.clone(),
             ..Self::unknown(epoch)
@@ -201,24 +186,6 @@ impl Health {
             Class::Ours => {}
         }
         next
-    }
-
-    /// Seconds until a check may be asked for again; nothing when it may be at once. Lest somebody turns us against a server.
-    pub fn must_wait(&self, now: Timestamp) -> Option<u32> {
-        let asked = self.asked.filter(|asked| asked.at == now.minute());
-        asked.filter(|asked| asked.times >= ASKED_A_MINUTE)?;
-        let wait = Timestamp::from_minute(now.minute() + 1).millis_since(now);
-        u32::try_from(wait).ok().map(|wait| wait.div_ceil(1000))
-    }
-
-    /// Notes that somebody asked for a check.
-    pub(crate) fn note_asked(&mut self, at: Timestamp) {
-        let before = self.asked.filter(|asked| asked.at == at.minute());
-        let times = before.map_or(0, |asked| asked.times) + 1;
-        self.asked = Some(Asked {
-            at: at.minute(),
-            times,
-        });
     }
 
     fn succeed(&mut self, observed: &Observation) {
@@ -526,20 +493,6 @@ mod tests {
         assert_eq!(told.health.reason, Some(Reason::ContractChanged));
         told.tell(None);
         assert_eq!(told.health.reason, None);
-    }
-
-    #[test]
-    fn who_asks_too_often_waits_for_the_next_minute() {
-        let mut health = Health::unknown(0);
-        let now = Timestamp::from_minute(30_000_000).plus_seconds(20);
-        for _ in 0..ASKED_A_MINUTE {
-            assert_eq!(health.must_wait(now), None);
-            health.note_asked(now);
-        }
-        assert_eq!(health.must_wait(now), Some(40));
-        assert_eq!(health.must_wait(now.plus_seconds(40)), None);
-        health.note_asked(now.plus_seconds(40));
-        assert_eq!(health.asked.map(|asked| asked.times), Some(1));
     }
 
     #[test]

@@ -25,6 +25,36 @@ pub struct Listing {
     pub contract: Option<ContractSummary>,
 }
 
+impl Listing {
+    /// What the connection offers, as far as that is known: what an earlier address offered says nothing about this one.
+    pub fn offered(&self) -> Option<&ContractSummary> {
+        self.contract
+            .as_ref()
+            .filter(|_| self.health.last_succeeded_at.is_some())
+    }
+
+    /// When the connection will be checked next; nothing while it is disabled.
+    pub fn next_check(&self, now: Timestamp) -> Option<Timestamp> {
+        let Self {
+            connection, health, ..
+        } = self;
+        let slot = Slot::of(connection.id, connection.schedule()?);
+        let next_tick = Timestamp::from_minute(now.minute() + 1);
+        let is_new = health.answered.is_none() && health.next == Next::Turn;
+        let is_moved =
+            health.answered < connection.placed_at && health.last_check_at < connection.placed_at;
+        Some(match health.next {
+            // What is new to its place on the wheel is checked at once, which means at the next tick.
+            _ if is_new || is_moved => next_tick,
+            // Counted from the last turn that was answered: one that was missed is caught up by the next tick.
+            Next::Turn => slot.next_due(health.answered.unwrap_or(now)).max(next_tick),
+            Next::Confirm(at) if at <= now => next_tick,
+            Next::Confirm(at) => at,
+            Next::NotBefore(at) => slot.next_due(at).max(next_tick),
+        })
+    }
+}
+
 /// One page of something. `next` is where the following page begins.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Page<T, Position> {
@@ -142,6 +172,15 @@ pub struct Checked<'a> {
 pub trait Results: Connections {
     /// Stores a result. `Stale`, and nothing is written, when the health is not `before` any more or the connection is gone.
     async fn store_result(&self, checked: &Checked<'_>) -> Result<()>;
+
+    /// Counts a check that somebody asked for in this minute; false, and nothing is counted, when there were `most` already.
+    async fn count_request(
+        &self,
+        tenant: TenantId,
+        id: ConnectionId,
+        minute: i64,
+        most: u32,
+    ) -> Result<bool>;
 }
 
 /// A check that is due.
@@ -171,7 +210,7 @@ pub trait Schedule: Send + Sync {
     async fn out_of_turn(&self, until: Timestamp) -> Result<Vec<Due>>;
 
     /// Takes a check on that list for the caller, who will do it by `until`. False when somebody else has taken it, and that time is
-    /// not over. What is not on the list any more is nobody's, so it is the caller's.
+    /// not over, or when it is by now wanted at a later moment than `due.at`. What is not on the list any more is nobody's, so it is the caller's.
     async fn take_out_of_turn(&self, due: &Due, now: Timestamp, until: Timestamp) -> Result<bool>;
 
     /// Puts checks on the list of those wanted out of turn, taken by nobody.
@@ -274,9 +313,9 @@ pub trait Clock: Send + Sync {
 /// The source of ids and randomness.
 pub trait Ids: Send + Sync {
     /// A version 7 uuid: sorts by creation.
-    fn sortable(&self, now: Timestamp) -> Uuid;
+    fn sortable(&self, now: Timestamp) -> Result<Uuid>;
     /// 122 random bits.
-    fn random(&self) -> Uuid;
+    fn random(&self) -> Result<Uuid>;
     /// 256 bits fit for a key.
     fn secret(&self) -> Result<[u8; 32]>;
 }

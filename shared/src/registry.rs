@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// Work unfinished for longer than this was abandoned: no request lives that long.
-pub const ABANDONED_AFTER_SECONDS: i64 = 60;
+const ABANDONED_AFTER_SECONDS: i64 = 60;
 /// How often a change is tried again when somebody else changed the row in between.
 const ATTEMPTS: u32 = 3;
 
@@ -128,7 +128,12 @@ impl Registry {
         expected: Option<Version>,
     ) -> Result<()> {
         for _ in 0..ATTEMPTS {
-            let before = self.current(tenant, id, expected).await?;
+            let before = self.visible(tenant, id).await?;
+            // Removal takes the place of whatever was left undone, also of what cannot be done any more.
+            self.free(&before)?;
+            if expected.is_some_and(|version| version != before.version) {
+                return Err(Error::Stale);
+            }
             let now = self.clock.now();
             let leaving = before.with_work(Some(Work::Remove), now);
             match self.store.replace(&before, &leaving, now).await {
@@ -187,10 +192,8 @@ impl Registry {
         expected: Option<Version>,
     ) -> Result<Connection> {
         let mut row = self.visible(tenant, id).await?;
-        if let Some(unfinished) = &row.unfinished {
-            if unfinished.since.plus_seconds(ABANDONED_AFTER_SECONDS) > self.clock.now() {
-                return Err(Error::Busy);
-            }
+        self.free(&row)?;
+        if row.unfinished.is_some() {
             self.settle(&row).await?;
             row = self.visible(tenant, id).await?;
         }
@@ -198,6 +201,16 @@ impl Registry {
             return Err(Error::Stale);
         }
         Ok(row)
+    }
+
+    /// Refuses a row that somebody may still be at work on.
+    fn free(&self, row: &Connection) -> Result<()> {
+        let now = self.clock.now();
+        let busy = row
+            .unfinished
+            .as_ref()
+            .is_some_and(|unfinished| unfinished.since.plus_seconds(ABANDONED_AFTER_SECONDS) > now);
+        if busy { Err(Error::Busy) } else { Ok(()) }
     }
 
     async fn visible(&self, tenant: TenantId, id: ConnectionId) -> Result<Connection> {
@@ -215,14 +228,14 @@ impl Registry {
     ) -> Result<Connection> {
         self.allow(&wanted.server_url)?;
         let credential = match (wanted.auth.needs_credential(), &wanted.secret) {
-            (true, Some(_)) => Some(self.credential_for(&wanted.server_url, now)),
+            (true, Some(_)) => Some(self.credential_for(&wanted.server_url, now)?),
             (true, None) => return Err(Error::CredentialRequired),
             (false, Some(_)) => return Err(Error::NoCredential),
             (false, None) => None,
         };
         let new = Connection {
             tenant,
-            id: ConnectionId::new(self.ids.sortable(now)),
+            id: ConnectionId::new(self.ids.sortable(now)?),
             name: wanted.name.clone(),
             server_url: wanted.server_url.clone(),
             auth: wanted.auth.clone(),
@@ -285,7 +298,7 @@ impl Registry {
                     .changed_to(&wanted, None, now)
                     .with_work(Some(Work::Discard), now);
                 self.store.replace(before, &after, now).await?;
-                self.settle(&after).await?;
+                self.follow_up(&after).await;
                 Ok(after)
             }
             Change::Replace(secret) => {
@@ -300,7 +313,7 @@ impl Registry {
     /// Puts a new value beside the one in use. From here on the row says so, and the value counts for nothing until [`Self::adopt`].
     pub(crate) async fn stage(&self, before: &Connection, secret: &Secret) -> Result<Connection> {
         let now = self.clock.now();
-        let version = CredentialVersion::new(self.ids.random());
+        let version = CredentialVersion::new(self.ids.random()?);
         let staged = before.with_work(Some(Work::Replace { version }), now);
         self.store.replace(before, &staged, now).await?;
         let (tenant, id) = (before.tenant, before.id);
@@ -329,7 +342,7 @@ impl Registry {
                 ..
             }) => Ok(CredentialRef {
                 version: *version,
-                ..self.credential_for(url, self.clock.now())
+                ..self.credential_for(url, self.clock.now())?
             }),
             _ => Err(Error::internal("no value is staged")),
         }
@@ -343,7 +356,7 @@ impl Registry {
     ) -> Result<Connection> {
         match self.store.replace(staged, after, self.clock.now()).await {
             Ok(()) => {
-                self.settle(after).await?;
+                self.follow_up(after).await;
                 Ok(after.clone())
             }
             Err(error) => {
@@ -351,6 +364,12 @@ impl Registry {
                 Err(error)
             }
         }
+    }
+
+    /// Lets the secret follow a change that has happened. Should that fail, the change has happened all the same, and the
+    /// sweeper does the rest.
+    async fn follow_up(&self, after: &Connection) {
+        let _ = self.settle(after).await;
     }
 
     /// Cleans up behind a change that failed, by what the row says now. When even that fails the sweeper does it, so
@@ -361,19 +380,19 @@ impl Registry {
         }
     }
 
-    fn credential_for(&self, url: &ServerUrl, now: Timestamp) -> CredentialRef {
-        CredentialRef {
-            version: CredentialVersion::new(self.ids.random()),
+    fn credential_for(&self, url: &ServerUrl, now: Timestamp) -> Result<CredentialRef> {
+        Ok(CredentialRef {
+            version: CredentialVersion::new(self.ids.random()?),
             origin: url.origin(),
             updated_at: now,
-        }
+        })
     }
 
     fn allow(&self, url: &ServerUrl) -> Result<()> {
         if url.is_https() || self.development {
             return Ok(());
         }
-        Err(Error::invalid("/serverUrl", "must begin with https://"))
+        Err(Error::PlainHttp)
     }
 }
 

@@ -18,18 +18,20 @@ pub struct Rotation {
 }
 
 impl Rotation {
-    /// `NotProven` with the reason when the server does not accept the new value; then the old one stays in use, untouched.
+    /// `choose` gives the new value for the connection as it is. `NotProven` with the reason when the server does not accept the new value; then the old one stays in use, untouched.
     pub async fn rotate(
         &self,
         tenant: TenantId,
         id: ConnectionId,
         expected: Option<Version>,
-        secret: &Secret,
+        choose: impl Fn(&Connection) -> Result<Secret> + Send + Sync,
     ) -> Result<Listing> {
         let before = self.registry.current(tenant, id, expected).await?;
         if !before.auth.needs_credential() {
             return Err(Error::NoCredential);
         }
+        let secret = &choose(&before)?;
+        self.checkup.admit_request(tenant, id).await?;
         let staged = match self.registry.stage(&before, secret).await {
             Err(Error::Stale) => return Err(Error::Busy),
             staged => staged?,
@@ -45,8 +47,11 @@ impl Rotation {
             return Ok(listing);
         }
         // The proof is the first check of what the connection has become.
-        let report = self.checkup.record(listing.clone(), finding, None).await?;
-        Ok(report.map_or(listing, |report| report.listing))
+        // Whether that can be stored or not, the new value is in use.
+        match self.checkup.record(listing.clone(), finding, None).await {
+            Ok(Some(report)) => Ok(report.listing),
+            Ok(None) | Err(_) => Ok(listing),
+        }
     }
 
     async fn adopt(&self, staged: &Connection) -> Result<Connection> {

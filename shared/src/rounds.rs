@@ -67,6 +67,8 @@ struct Waiting {
 #[derive(Default)]
 struct Queue {
     due: VecDeque<Waiting>,
+    /// How many of those that wait or are in flight the wheel named.
+    of_the_wheel: usize,
     later: BinaryHeap<Reverse<(Timestamp, TenantId, ConnectionId)>>,
     /// The moment that counts of those a connection has in `later`; a check that ended decides anew.
     wanted_later: HashMap<Key, Timestamp>,
@@ -90,15 +92,15 @@ impl Rounds {
         queue.fill(out_of_turn, self.due_in(&minutes).await?, now);
 
         let mut tally = Tally::default();
-        self.work_off(&mut queue, take_until, &mut tally).await;
+        let mut claimed = minutes;
+        self.work_off(&mut queue, take_until, &mut tally, &mut claimed)
+            .await?;
 
         let left = queue.due.into_iter().map(|waiting| waiting.due);
         let rest: Vec<Due> = left.chain(queue.failed).collect();
         tally.postponed = u32::try_from(rest.len()).unwrap_or(u32::MAX);
         self.schedule.postpone(&rest).await?;
-        for minute in minutes {
-            self.schedule.finish(minute).await?;
-        }
+        self.finish(&mut claimed).await?;
         Ok(tally)
     }
 
@@ -123,9 +125,19 @@ impl Rounds {
         .await
     }
 
-    async fn work_off(&self, queue: &mut Queue, take_until: Timestamp, tally: &mut Tally) {
+    async fn work_off(
+        &self,
+        queue: &mut Queue,
+        take_until: Timestamp,
+        tally: &mut Tally,
+        claimed: &mut Vec<i64>,
+    ) -> Result<()> {
         let mut in_flight = FuturesUnordered::new();
         loop {
+            // Confirmations may be waited for longer than a claim lasts; nobody is to do the wheel's part again meanwhile.
+            if queue.of_the_wheel == 0 && queue.failed.is_empty() {
+                self.finish(claimed).await?;
+            }
             let now = self.clock.now();
             queue.ripen(now);
             while now < take_until
@@ -137,7 +149,7 @@ impl Rounds {
             }
             let next = queue.next_moment().filter(|next| *next < take_until);
             let ended = match (in_flight.is_empty(), next) {
-                (true, None) => return,
+                (true, None) => return Ok(()),
                 (true, Some(next)) => {
                     self.clock.sleep_until(next).await;
                     continue;
@@ -152,32 +164,38 @@ impl Rounds {
                     }
                 }
             };
-            if let Some((due, outcome)) = ended {
-                tally.note(&due, outcome, queue);
+            if let Some((waiting, outcome)) = ended {
+                queue.of_the_wheel -= usize::from(!waiting.is_out_of_turn);
+                tally.note(&waiting.due, outcome, queue);
             }
         }
     }
 
+    /// Marks the claimed minutes as worked off.
+    async fn finish(&self, claimed: &mut Vec<i64>) -> Result<()> {
+        while let Some(minute) = claimed.pop() {
+            self.schedule.finish(minute).await?;
+        }
+        Ok(())
+    }
+
     /// Checks what is due and takes it off the list of those wanted out of turn, unless it is wanted again.
-    async fn check(
-        &self,
-        Waiting {
-            due,
-            is_out_of_turn,
-        }: Waiting,
-    ) -> (Due, Result<Option<Report>>) {
+    async fn check(&self, waiting: Waiting) -> (Waiting, Result<Option<Report>>) {
+        let due = &waiting.due;
         let outcome = async {
             let now = self.clock.now();
             let until = now.plus_seconds(CLAIM_SECONDS);
-            if is_out_of_turn && !self.schedule.take_out_of_turn(&due, now, until).await? {
+            if waiting.is_out_of_turn && !self.schedule.take_out_of_turn(due, now, until).await? {
                 return Ok(None);
             }
-            let report = self.checkup.check_due(&due).await?;
-            self.schedule.drop_out_of_turn(&due).await?;
+            let report = self.checkup.check_due(due).await?;
+            if waiting.is_out_of_turn {
+                self.schedule.drop_out_of_turn(due).await?;
+            }
             Ok(report)
         };
         let outcome = outcome.await;
-        (due, outcome)
+        (waiting, outcome)
     }
 }
 
@@ -202,6 +220,7 @@ impl Queue {
                 is_out_of_turn: true,
             });
         }
+        self.of_the_wheel = on_the_wheel.len();
         for ((tenant, connection), at) in on_the_wheel {
             self.due.push_back(Waiting {
                 due: Due {
@@ -210,6 +229,24 @@ impl Queue {
                     at,
                 },
                 is_out_of_turn: false,
+            });
+        }
+        self.let_tenants_alternate();
+    }
+
+    /// One tenant with many slow servers must not make the others wait.
+    fn let_tenants_alternate(&mut self) {
+        let mut tenants: BTreeMap<TenantId, VecDeque<Waiting>> = BTreeMap::new();
+        for waiting in self.due.drain(..) {
+            tenants
+                .entry(waiting.due.tenant)
+                .or_default()
+                .push_back(waiting);
+        }
+        while !tenants.is_empty() {
+            tenants.retain(|_, waiting| {
+                self.due.extend(waiting.pop_front());
+                !waiting.is_empty()
             });
         }
     }
@@ -241,8 +278,15 @@ impl Queue {
         }
     }
 
-    fn next_moment(&self) -> Option<Timestamp> {
-        self.later.peek().map(|Reverse((at, ..))| *at)
+    /// The next moment that something is wanted at.
+    fn next_moment(&mut self) -> Option<Timestamp> {
+        while let Some(Reverse((at, tenant, connection))) = self.later.peek() {
+            if self.wanted_later.get(&(*tenant, *connection)) == Some(at) {
+                return Some(*at);
+            }
+            self.later.pop();
+        }
+        None
     }
 }
 

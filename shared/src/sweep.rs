@@ -3,12 +3,13 @@
 use crate::{
     error::{Error, Result},
     registry::Registry,
+    timestamp::Timestamp,
 };
 
 /// Work younger than this may still be somebody's; it is far longer than any request lives.
 const GRACE_SECONDS: i64 = 5 * 60;
-/// Rows repaired in one sweep; the next one continues.
-const BATCH: usize = 100;
+/// Rows looked at in one sweep. Rows that cannot be repaired are the oldest, so there must be room for others behind them.
+const BATCH: usize = 1000;
 
 /// What a sweep did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -25,7 +26,8 @@ pub struct Sweeper {
 }
 
 impl Sweeper {
-    pub async fn sweep(&self) -> Result<Swept> {
+    /// Begins no repair after `until`; what is left is there for the next sweep.
+    pub async fn sweep(&self, until: Timestamp) -> Result<Swept> {
         let now = self.registry.clock.now();
         let cutoff = now.plus_seconds(-GRACE_SECONDS);
         let mut swept = Swept::default();
@@ -38,9 +40,11 @@ impl Sweeper {
             else {
                 continue;
             };
-            swept.oldest_seconds = swept
-                .oldest_seconds
-                .max(now.millis_since(unfinished.since) / 1000);
+            let age = now.millis_since(unfinished.since) / 1000;
+            swept.oldest_seconds = swept.oldest_seconds.max(age);
+            if self.registry.clock.now() >= until {
+                break;
+            }
             match self.registry.settle(&row).await {
                 // Stale: its owner or another sweep finished it just now.
                 Ok(()) | Err(Error::Stale) => swept.repaired += 1,

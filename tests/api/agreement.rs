@@ -28,11 +28,15 @@ fn logical_id(name: &str) -> String {
         .collect()
 }
 
-/// `native-connections-list` is `native::connections::list` in the code.
+/// `native-connections-list` is `native::connections::list` in the code: vocabulary, noun, verb. What speaks no vocabulary is a module of its
+/// name.
 fn module(name: &str) -> String {
-    match name.strip_prefix("native-connections-") {
-        Some(verb) => format!("native::connections::{verb}"),
-        None => name.replace('-', "_"),
+    let words: Vec<&str> = name.splitn(3, '-').collect();
+    match words[..] {
+        [vocabulary @ ("native" | "portkey" | "bifrost"), noun, verb] => {
+            format!("{vocabulary}::{noun}::{}", verb.replace('-', "_"))
+        }
+        _ => name.replace('-', "_"),
     }
 }
 

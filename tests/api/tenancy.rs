@@ -232,3 +232,33 @@ async fn names_are_unique_within_a_tenant_alone() {
         409
     );
 }
+
+/// API Gateway remembers whose key it was by the header `Authorization` alone. Another header must not decide it, or the next caller
+/// who sends the same `Authorization` would be taken for somebody else.
+#[tokio::test]
+async fn only_the_header_that_is_remembered_says_who_calls() {
+    let stack = TestStack::start().await;
+    let shared = stack.with_authorization(Some("Bearer gateway"));
+    for key in [
+        &stack.acme().organisation_service_key,
+        &stack.evil().organisation_service_key,
+    ] {
+        let smuggled = [("x-portkey-api-key", key.as_str())];
+        let answer = shared
+            .send(Method::GET, "/api/mcp-connections", &smuggled, None)
+            .await;
+        assert_eq!(answer.status, 401);
+    }
+    let good = stack.api();
+    let foreign = [(
+        "x-portkey-api-key",
+        stack.evil().organisation_service_key.as_str(),
+    )];
+    stack
+        .register_open("mine", "https://mcp.example.com/mcp")
+        .await;
+    let answer = good
+        .send(Method::GET, "/api/mcp-connections", &foreign, None)
+        .await;
+    assert_eq!(answer.json().as_array().map(Vec::len), Some(1));
+}

@@ -4,6 +4,7 @@ use shared::{
     Unfit,
     connection::{Auth, Connection, HeaderName},
     credential::Secret,
+    error::{Error, Result},
 };
 
 use crate::fields::Fields;
@@ -83,16 +84,18 @@ pub fn read(fields: &mut Fields, current: Option<&Connection>) -> Option<(Auth, 
     }
 }
 
-/// Reads a new credential for a connection that keeps its way of authentication.
-pub fn read_credential(fields: &mut Fields) -> Option<Secret> {
-    match (fields.has("bearerToken"), fields.has("apiKey")) {
-        (true, true) => fields.problem("apiKey", "must not be given together with bearerToken"),
-        (false, false) => {
-            fields.problem("bearerToken", "is required (apiKey for authType api_key)")
-        }
-        _ => {}
+/// Reads a new credential for a connection, which keeps its way of authentication.
+pub fn read_credential(mut fields: Fields, current: &Connection) -> Result<Secret> {
+    let (wanted, other) = match current.auth {
+        Auth::None => return Err(Error::NoCredential),
+        Auth::Bearer => ("bearerToken", "apiKey"),
+        Auth::ApiKey { .. } => ("apiKey", "bearerToken"),
+    };
+    fields.require(&[wanted]);
+    if fields.has(other) {
+        fields.problem(other, "does not go with the authType of this connection");
     }
-    let token = fields.secret("bearerToken");
-    let key = fields.secret("apiKey");
-    token.or(key)
+    let secret = fields.secret(wanted);
+    fields.secret(other);
+    fields.finish(secret)
 }

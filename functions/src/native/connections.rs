@@ -15,15 +15,15 @@ use shared::{
     caller::Right,
     connection::{Connection, ConnectionId},
     contract::ServerInfo,
-    health::{Health, Next, Status},
+    error::Result,
+    health::{Health, Status},
     ports::Listing,
     tenant::TenantId,
     timestamp::Timestamp,
     verdict::Reason,
-    wheel::Slot,
 };
 
-use crate::edge::{Function, Handler, Kind};
+use crate::edge::{Function, Handler, Kind, Reply};
 
 pub(super) const fn function(name: &'static str, right: Right, handler: Handler) -> Function {
     Function {
@@ -71,13 +71,12 @@ pub struct McpConnection {
 
 impl McpConnection {
     pub fn new(listing: Listing, now: Timestamp) -> Self {
-        let next_check_at = next_check(&listing.connection, &listing.health, now);
+        let next_check_at = listing.next_check(now);
+        let offered = listing.offered().cloned();
         let Listing {
-            connection,
-            health,
-            contract,
+            connection, health, ..
         } = listing;
-        let (protocol_version, server_info, instructions, tool_count) = match contract {
+        let (protocol_version, server_info, instructions, tool_count) = match offered {
             Some(contract) => (
                 Some(contract.protocol_version),
                 contract.server_info,
@@ -118,8 +117,9 @@ impl McpConnection {
         }
     }
 
-    /// A connection that nothing is known of yet.
-    pub fn unchecked(connection: Connection, now: Timestamp) -> Self {
+    /// A connection as it was when it was made.
+    pub fn as_made(connection: Connection) -> Self {
+        let now = connection.created_at;
         let health = Health::unknown(connection.epoch);
         Self::new(
             Listing {
@@ -130,21 +130,10 @@ impl McpConnection {
             now,
         )
     }
-}
 
-/// When the connection will be checked next; nothing while it is disabled.
-fn next_check(connection: &Connection, health: &Health, now: Timestamp) -> Option<Timestamp> {
-    let slot = Slot::of(connection.id, connection.schedule()?);
-    let next_tick = Timestamp::from_minute(now.minute() + 1);
-    let is_new = health.answered.is_none() && health.next == Next::Turn;
-    let is_moved = health.answered < connection.placed_at
-        && health.last_check_at < connection.placed_at;
-    Some(match health.next {
-        // What is new to its place on the wheel is checked at once, which means at the next tick.
-        _ if is_new || is_moved => next_tick,
-        Next::Turn => slot.next_due(now),
-        Next::Confirm(at) if at <= now => next_tick,
-        Next::Confirm(at) => at,
-        Next::NotBefore(at) => slot.next_due(at.max(now)),
-    })
+    /// The answer that shows a connection, with its version.
+    pub fn reply(listing: Listing, now: Timestamp) -> Result<Reply> {
+        let version = listing.connection.version;
+        Ok(Reply::ok(&Self::new(listing, now))?.with_version(version))
+    }
 }

@@ -142,17 +142,6 @@ impl Aws {
         } = &*self.inner;
         let _ = connector.prime(dynamodb_uri, CONNECT_TIMEOUT).await;
     }
-
-    /// The same for Secrets Manager, for functions that need a secret in every request.
-    pub async fn prime_secrets_manager(&self) {
-        self.secrets_manager();
-        let Inner {
-            connector,
-            secrets_manager_uri,
-            ..
-        } = &*self.inner;
-        let _ = connector.prime(secrets_manager_uri, CONNECT_TIMEOUT).await;
-    }
 }
 
 impl fmt::Debug for Aws {

@@ -135,6 +135,22 @@ async fn only_what_has_a_credential_can_rotate_it() {
             "{body}"
         );
     }
+    let keyed = json!({ "name": "keyed", "serverUrl": "https://mcp.example.com/mcp", "authType": "api_key", "headerName": "x-key", "apiKey": "k" });
+    let keyed = harness::stack::id_of(&stack.register(keyed).await);
+    let wrong = stack
+        .api()
+        .put(&path(&keyed), &json!({ "bearerToken": "t" }))
+        .await;
+    let fields: Vec<_> = wrong.json()["details"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|detail| detail["field"].clone())
+        .collect();
+    assert_eq!(
+        (wrong.status, fields),
+        (400, vec![json!("/apiKey"), json!("/bearerToken")])
+    );
     let stale = stack
         .api()
         .send(

@@ -63,12 +63,14 @@ async fn a_tick_that_dies_is_taken_over_by_the_next() {
     let tally = next_minute(&stack).await;
     assert_eq!(tally["checks"], 2, "{tally}");
     assert_eq!(asked(&peer), 2);
-    for id in [&on_the_wheel, &new] {
-        assert_eq!(stack.read(id).await["status"], "active");
-        assert_eq!(next_minute(&stack).await["checks"], 0);
-    }
+    assert_eq!(stack.read(&new).await["status"], "active");
     let read = stack.read(&on_the_wheel).await;
+    assert_eq!(read["status"], "active");
     assert_eq!(moment(&read["nextCheckAt"]), due.plus_seconds(3600));
+    // The new one's own turn may come at any minute; the other's has been, and is not made up for twice.
+    next_minute(&stack).await;
+    let again = stack.read(&on_the_wheel).await;
+    assert_eq!(again["lastHealthCheckAt"], read["lastHealthCheckAt"]);
 }
 
 #[tokio::test]

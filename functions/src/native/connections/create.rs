@@ -31,7 +31,7 @@ async fn handle(app: App, call: Call) -> Result<Reply> {
 
     let location = call.path_below(made.id);
     let version = made.version;
-    Ok(Reply::created(location, &McpConnection::unchecked(made, now))?.with_version(version))
+    Ok(Reply::created(location, &McpConnection::as_made(made))?.with_version(version))
 }
 
 fn parse(mut fields: Fields) -> Result<Wanted> {

@@ -23,6 +23,5 @@ async fn handle(app: App, call: Call) -> Result<Reply> {
 
     let listing = app.connections()?.connection(call.tenant(), id).await?;
 
-    let version = listing.connection.version;
-    Ok(Reply::ok(&McpConnection::new(listing, app.clock().now()))?.with_version(version))
+    McpConnection::reply(listing, app.clock().now())
 }

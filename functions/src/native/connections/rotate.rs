@@ -2,6 +2,7 @@
 
 use shared::{
     caller::Right,
+    connection::Connection,
     error::{Noun, Result},
 };
 
@@ -21,15 +22,13 @@ pub const FUNCTION: Function = super::function(
 async fn handle(app: App, call: Call) -> Result<Reply> {
     let id = call.id(Noun::Connection)?;
     let expected = call.if_match()?;
-    let mut fields = call.fields()?;
-    let secret = auth::read_credential(&mut fields);
-    let secret = fields.finish(secret)?;
+    call.fields()?;
 
+    let choose = |current: &Connection| auth::read_credential(call.fields()?, current);
     let listing = app
         .rotation()?
-        .rotate(call.tenant(), id, expected, &secret)
+        .rotate(call.tenant(), id, expected, choose)
         .await?;
 
-    let version = listing.connection.version;
-    Ok(Reply::ok(&McpConnection::new(listing, app.clock().now()))?.with_version(version))
+    McpConnection::reply(listing, app.clock().now())
 }

@@ -22,7 +22,7 @@ async fn handle(app: App, call: Call) -> Result<Reply> {
 
     let connections = app.connections()?;
     let listing = connections.connection(call.tenant(), id).await?;
-    let tools = match listing.contract {
+    let tools = match listing.offered() {
         Some(contract) => {
             connections
                 .tools(call.tenant(), id, &contract.digest)

@@ -25,16 +25,16 @@ pub const FUNCTION: Function = super::function(
 async fn handle(app: App, call: Call) -> Result<Reply> {
     let id = call.id(Noun::Connection)?;
     let expected = call.if_match()?;
+    // A body that is none is told before anything is read; it is parsed against the connection as it is, perhaps twice.
     call.fields()?;
 
     let edit = |current: &Connection| parse(call.fields()?, current);
-    let edited = app
-        .registry()?
+    app.registry()?
         .edit(call.tenant(), id, expected, edit)
         .await?;
 
     let listing = app.connections()?.connection(call.tenant(), id).await?;
-    Ok(Reply::ok(&McpConnection::new(listing, app.clock().now()))?.with_version(edited.version))
+    McpConnection::reply(listing, app.clock().now())
 }
 
 fn parse(mut fields: Fields, current: &Connection) -> Result<Wanted> {

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use aws_sdk_dynamodb::{
-    operation::put_item::PutItemError,
+    operation::{put_item::PutItemError, update_item::UpdateItemError},
     types::{AttributeValue, ReturnValuesOnConditionCheckFailure},
 };
 use shared::{
@@ -61,6 +61,34 @@ impl Results for DynamoStore {
         }
         Ok(())
     }
+
+    async fn count_request(
+        &self,
+        tenant: TenantId,
+        id: ConnectionId,
+        minute: i64,
+        most: u32,
+    ) -> Result<bool> {
+        let hour_later = Timestamp::from_minute(minute + 60).seconds();
+        let update = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .set_key(Some(items::key(&Key::Requests(tenant, id, minute))))
+            .update_expression("ADD requests :one SET #expires = :expires")
+            .condition_expression("attribute_not_exists(requests) OR requests < :most")
+            .expression_attribute_names("#expires", EXPIRES_AT)
+            .expression_attribute_values(":one", number(1))
+            .expression_attribute_values(":most", number(most))
+            .expression_attribute_values(":expires", number(hour_later));
+        match patiently(|| update.clone().send()).await {
+            Ok(_) => Ok(true),
+            Err(error) => match error.as_service_error() {
+                Some(UpdateItemError::ConditionalCheckFailedException(_)) => Ok(false),
+                _ => Err(failure(error)),
+            },
+        }
+    }
 }
 
 impl DynamoStore {
@@ -72,9 +100,11 @@ impl DynamoStore {
         for _ in 0..ATTEMPTS {
             let health = items::health_item(&key, checked.after)?;
             // The item goes with the connection, so that nothing is stored for what is gone.
+            // The epoch is the row's: row and health are read together but not at one moment, and a finding about what the
+            // connection was must not become the health of what it is.
             let unchanged = Condition::when("revision = :revision AND epoch = :epoch")
                 .with(":revision", number(checked.before.revision))
-                .with(":epoch", number(checked.before.epoch));
+                .with(":epoch", number(checked.connection.epoch));
             let mut others = self.transaction();
             if let Some(contract) = checked.contract {
                 let key = Key::Contract(tenant, id);

@@ -128,8 +128,9 @@ impl Schedule for DynamoStore {
             ))))
             .update_expression("SET claimedUntil = :until, claimedBy = :mark")
             .condition_expression(
-                "attribute_exists(PK) AND (attribute_not_exists(claimedUntil) OR claimedUntil <= :now)",
+                "notBefore <= :at AND (attribute_not_exists(claimedUntil) OR claimedUntil <= :now)",
             )
+            .expression_attribute_values(":at", number(due.at.millis()))
             .expression_attribute_values(":until", number(until.millis()))
             .expression_attribute_values(":mark", text(&mark))
             .expression_attribute_values(":now", number(now.millis()))
