@@ -34,7 +34,7 @@ struct Arguments {
     /// Keep nothing.
     #[arg(long, conflicts_with = "data")]
     in_memory: bool,
-    /// Seconds that a minute of the schedule lasts.
+    /// Seconds between two runs of what runs each minute.
     #[arg(long, value_name = "SECONDS", default_value_t = 60.0, value_parser = seconds)]
     tick: f64,
     /// Address that DynamoDB and Secrets Manager listen on, where containers reach them.

@@ -1,4 +1,4 @@
-//! The schedules of template.yaml, in the local stack's own time: a minute lasts one tick.
+//! The schedules of template.yaml: what runs each minute runs each tick, and what runs less often, so much less often.
 
 use std::{future::Future, pin::pin, sync::Arc, time::Duration};
 
