@@ -21,7 +21,7 @@ const ABANDONED_AFTER_SECONDS: i64 = 61;
 
 /// A change, made of several writes on two services.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Change {
+pub enum Change {
     Create,
     /// With a credential that the server accepts.
     Rotate,
@@ -36,6 +36,19 @@ enum Change {
     Discard,
     /// PATCH from authType none to bearer.
     Adopt,
+}
+
+impl Change {
+    pub const ALL: [Self; 8] = [
+        Self::Create,
+        Self::Rotate,
+        Self::RotateInVain,
+        Self::Delete,
+        Self::Replace,
+        Self::Move,
+        Self::Discard,
+        Self::Adopt,
+    ];
 }
 
 macro_rules! on_every_change {
@@ -217,8 +230,8 @@ fn between(writes: usize) -> impl Iterator<Item = (usize, Fault)> {
 }
 
 /// A stack with two servers that connections can be to.
-struct Stage {
-    watched: Watched,
+pub struct Stage {
+    pub watched: Watched,
     here: Peer,
     there: Peer,
     scenes: usize,
@@ -227,17 +240,17 @@ struct Stage {
 }
 
 /// What a change begins with.
-struct Scene {
+pub struct Scene {
     change: Change,
     name: String,
     /// Absent when it is the change that makes it.
-    id: Option<String>,
+    pub id: Option<String>,
     old: String,
     new: String,
 }
 
 impl Stage {
-    async fn set() -> Self {
+    pub async fn set() -> Self {
         Self {
             watched: TestStack::watched().await,
             here: Peer::hostile(Behaviour::Modern).start().await,
@@ -248,7 +261,7 @@ impl Stage {
     }
 
     /// The writes that a change makes when nothing comes in between.
-    async fn record(&mut self, change: Change) -> Vec<String> {
+    pub async fn record(&mut self, change: Change) -> Vec<String> {
         let scene = self.prepare(change).await;
         self.watched.calm();
         let outcome = self.perform(&scene).await.expect("nothing crashes");
@@ -264,7 +277,7 @@ impl Stage {
     }
 
     /// A connection that was checked, if the change is not to make it.
-    async fn prepare(&mut self, change: Change) -> Scene {
+    pub async fn prepare(&mut self, change: Change) -> Scene {
         self.scenes += 1;
         let number = self.scenes;
         let mut scene = Scene {
@@ -302,7 +315,7 @@ impl Stage {
     }
 
     /// Makes the change. Gives the answer's status, or nothing when the process died.
-    async fn perform(&self, scene: &Scene) -> Option<u64> {
+    pub async fn perform(&self, scene: &Scene) -> Option<u64> {
         let (function, request) = self.request(scene);
         let event = self.watched.event(&request).await;
         let invocation = self.watched.stack.invoke(function, event);
@@ -374,7 +387,7 @@ impl Stage {
         self.assert_no_token_strays(scene, point);
     }
 
-    async fn sweep(&self, point: &str) {
+    pub async fn sweep(&self, point: &str) {
         self.watched.clock.turn_seconds(SWEPT_AFTER_SECONDS);
         let first = self.watched.sweep().await;
         assert_eq!(first["failed"], 0, "{point}: {first}");
@@ -517,14 +530,15 @@ impl Stage {
         assert!(flaws.is_empty(), "{point}: {flaws:#?}");
     }
 
-    /// Nobody can find the connection any more, and nothing of it is left but the history that runs out by itself.
+    /// Nobody can find the connection any more, and nothing of it is left but history and counts that run out by themselves.
     async fn assert_gone(&self, id: &str, point: &str) {
         let path = format!("/api/mcp-connections/{id}");
         let answer = self.watched.api().get(&path).await;
         assert_eq!(answer.status, 404, "{point}: {answer:?}");
         for item in stored::items(&self.watched.stack.stack) {
             let speaks_of_it = item.0.to_string().contains(id);
-            let runs_out = item.pk().contains("#HISTORY#") && item.0["expiresAt"].is_number();
+            let may_stay = item.pk().contains("#HISTORY#") || item.sk().starts_with("REQUESTS#");
+            let runs_out = may_stay && item.0["expiresAt"].is_number();
             assert!(!speaks_of_it || runs_out, "{point}: {item:?}");
         }
         let names = self.watched.stack.stack.secrets_manager.names();

@@ -9,5 +9,6 @@ pub mod contract;
 pub mod faults;
 pub mod log;
 pub mod peers;
+pub mod spellings;
 pub mod stack;
 pub mod stored;

@@ -1,0 +1,483 @@
+//! Secrets are in Secrets Manager and nowhere else: in no log, in no answer, in no item, in no request for one, in no encoding.
+//!
+//! Each secret here is used once and is like no other text, so that whatever of it is found anywhere is a leak.
+
+use std::{
+    hash::{BuildHasher as _, RandomState},
+    sync::Mutex,
+};
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use harness::{
+    client::{Answer, Client},
+    faults::Watched,
+    log,
+    peers::{Behaviour, Peer, Seen},
+    spellings::Search,
+    stack::{TestStack, id_of},
+    stored,
+};
+use http::Method;
+use local::{fault::Fault, stack::DemoTenant};
+use serde_json::{Value, json};
+
+const CONNECTIONS: &str = "/api/mcp-connections";
+
+#[tokio::test]
+async fn no_secret_is_anywhere_but_in_secrets_manager() {
+    let cage = Cage::open().await;
+    cage.bad_requests().await;
+    cage.bad_keys().await;
+    for behaviour in [
+        Behaviour::Modern,
+        Behaviour::Legacy,
+        Behaviour::Echo,
+        Behaviour::EchoError,
+        Behaviour::EchoRefusal(400),
+        Behaviour::EchoRefusal(401),
+        Behaviour::EchoRefusal(403),
+        Behaviour::EchoRefusal(500),
+        Behaviour::Redirect(307, "http://127.0.0.1:9/elsewhere".into()),
+        Behaviour::Html(200),
+        Behaviour::CloseAtOnce,
+    ] {
+        cage.whole_life(behaviour).await;
+    }
+    cage.disturbances().await;
+    cage.founding().await;
+    cage.search().await;
+}
+
+/// What is looked for would be found: in every encoding, at every place, and where it may be.
+#[test]
+fn a_leak_would_be_found() {
+    let secret = "5f1c\"\\ü%/+ab0e9d77c2";
+    let mut search = Search::default();
+    search.add("it", secret);
+    let escaped = json!({ "value": json!({ "value": secret }).to_string() }).to_string();
+    let hidden = [
+        format!("Bearer {secret}"),
+        escaped,
+        secret.chars().rev().collect(),
+        format!("cut off: {}", &secret[..14]),
+        format!("{:?}", secret.as_bytes()),
+        secret.bytes().map(|byte| format!("{byte:02x}")).collect(),
+        secret.bytes().map(|byte| format!("%{byte:02X}")).collect(),
+    ];
+    for text in hidden {
+        assert!(!search.within(text.as_bytes()).is_empty(), "{text}");
+    }
+    for before in ["", "x", "xy", "xyz"] {
+        let text = STANDARD.encode(format!("{before}{secret} and more"));
+        assert!(!search.within(text.as_bytes()).is_empty(), "{text}");
+    }
+    assert!(search.within(b"5f1c and nothing that tells").is_empty());
+}
+
+struct Cage {
+    watched: Watched,
+    peer: Peer,
+    search: Mutex<Search>,
+    /// Every answer, with its headers.
+    heard: Mutex<String>,
+}
+
+impl Cage {
+    async fn open() -> Self {
+        let cage = Self {
+            watched: TestStack::watched().await,
+            peer: Peer::hostile(Behaviour::Modern).start().await,
+            search: Mutex::default(),
+            heard: Mutex::default(),
+        };
+        for tenant in [cage.watched.acme(), cage.watched.evil()] {
+            let DemoTenant {
+                organisation_service_key,
+                workspace_service_key,
+                workspace_user_key,
+                ..
+            } = tenant;
+            cage.watch_key("an organisation's key", organisation_service_key);
+            cage.watch_key("a workspace's key", workspace_service_key);
+            cage.watch_key("a user's key", workspace_user_key);
+        }
+        cage
+    }
+
+    /// A secret with everything in it that some encoding would change.
+    fn secret(&self, name: &str) -> String {
+        let [head, tail] = [random(), random()];
+        let secret = format!("{head}\"\\+/%&<'={tail}");
+        self.search.lock().unwrap().add(name, &secret);
+        secret
+    }
+
+    /// A key begins with the ids of its tenant and itself, which are no secrets.
+    fn watch_key(&self, name: &str, key: &str) {
+        let (_, secret) = key.rsplit_once('_').unwrap();
+        let mut search = self.search.lock().unwrap();
+        search.add(&format!("the secret of {name}"), secret);
+        let whole = key.strip_prefix("mcps_").unwrap();
+        search.add_whole(name, key);
+        search.add_whole(&format!("{name} without its mark"), whole);
+    }
+
+    fn hear(&self, text: &str) {
+        let mut heard = self.heard.lock().unwrap();
+        heard.push_str(text);
+        heard.push('\n');
+    }
+
+    fn note(&self, answer: Answer, expected: &[u16]) -> Answer {
+        assert!(expected.contains(&answer.status), "{}", answer.text());
+        self.hear(&format!("{:?}\n{}", answer.headers, answer.text()));
+        answer
+    }
+
+    async fn ask(&self, method: Method, path: &str, body: Option<Value>, expected: u16) -> Answer {
+        let api = self.watched.api();
+        let answer = api.send(method, path, &[], body.as_ref()).await;
+        self.note(answer, &[expected])
+    }
+
+    /// Secrets where they do not belong.
+    async fn bad_requests(&self) {
+        let good = |secret: &str| json!({ "name": "bad", "serverUrl": self.peer.url, "authType": "bearer", "bearerToken": secret });
+        let with = |name: &str, value: Value| {
+            let mut body = good(&self.secret("a token in a bad request"));
+            body[name] = value;
+            body
+        };
+        let misplaced = self.secret("a misplaced token");
+        let mut bodies = vec![
+            with("name", json!([misplaced])),
+            with("serverUrl", json!(misplaced)),
+            with(
+                "serverUrl",
+                json!(format!("http://me:{misplaced}@localhost/")),
+            ),
+            with("authType", json!(misplaced)),
+            with("authType", json!("none")),
+            with("headerName", json!(misplaced)),
+            with("apiKey", json!(misplaced)),
+            with("enabled", json!(misplaced)),
+            with("checkIntervalSeconds", json!(misplaced)),
+            with("bearerToken", json!({ "value": misplaced })),
+            with("bearerToken", json!([misplaced])),
+            with("bearerToken", json!(format!("{misplaced}\n"))),
+            with("bearerToken", json!(format!("{misplaced} {misplaced}"))),
+            with("bearerToken", json!(format!("{misplaced}é"))),
+            with("bearerToken", json!(misplaced.repeat(500))),
+        ];
+        bodies.push(json!([misplaced]));
+        bodies.push(json!(misplaced));
+        for body in bodies {
+            self.ask(Method::POST, CONNECTIONS, Some(body), 400).await;
+        }
+
+        let api = self.watched.api();
+        let json_type = [("content-type", "application/json")];
+        let raw = async |path: &str, headers: &[(&str, &str)], body: String, expected: u16| {
+            let answer = api
+                .send_raw(Method::POST, path, headers, body.into_bytes())
+                .await;
+            self.note(answer, &[expected]);
+        };
+        let whole = good(&misplaced).to_string();
+        raw(CONNECTIONS, &json_type, format!("{whole}{whole}"), 400).await;
+        raw(
+            CONNECTIONS,
+            &json_type,
+            whole[..whole.len() - 2].to_owned(),
+            400,
+        )
+        .await;
+        raw(CONNECTIONS, &json_type, misplaced.clone(), 400).await;
+        raw(CONNECTIONS, &json_type, whole.repeat(1000), 413).await;
+        raw(CONNECTIONS, &[("content-type", "text/plain")], whole, 415).await;
+
+        let in_url: String = misplaced
+            .bytes()
+            .map(|byte| format!("%{byte:02X}"))
+            .collect();
+        for (path, expected) in [
+            (format!("{CONNECTIONS}?cursor={in_url}"), 400),
+            (format!("{CONNECTIONS}?status={in_url}"), 400),
+            (format!("{CONNECTIONS}?limit={in_url}"), 400),
+            (format!("{CONNECTIONS}?search={in_url}"), 200),
+            (format!("{CONNECTIONS}/{in_url}"), 404),
+            (format!("{CONNECTIONS}/{in_url}/tools"), 404),
+        ] {
+            self.ask(Method::GET, &path, None, expected).await;
+        }
+
+        let id = self.watched.register_open("open", &self.peer.url).await;
+        let path = format!("{CONNECTIONS}/{id}");
+        let tag = [("if-match", misplaced.as_str())];
+        let body = json!({ "name": "renamed" });
+        let answer = api.send(Method::PATCH, &path, &tag, Some(&body)).await;
+        self.note(answer, &[412]);
+        let rotated = format!("{path}/credential");
+        for (method, path, body) in [
+            (Method::PUT, &rotated, json!({ "bearerToken": misplaced })),
+            (
+                Method::PUT,
+                &rotated,
+                json!({ "bearerToken": misplaced, "apiKey": misplaced }),
+            ),
+            (
+                Method::PUT,
+                &rotated,
+                json!({ "bearerToken": 7, "apiKey": [misplaced] }),
+            ),
+            (Method::PATCH, &path, json!({ "bearerToken": misplaced })),
+            (Method::PATCH, &path, json!({ "authType": misplaced })),
+        ] {
+            let answer = api.send(method, path, &[], Some(&body)).await;
+            self.note(answer, &[400, 409]);
+        }
+    }
+
+    /// Keys that open nothing.
+    async fn bad_keys(&self) {
+        let good = &self.watched.acme().organisation_service_key;
+        let wrong = format!(
+            "{}{}",
+            &good[..good.len() - 1],
+            if good.ends_with('0') { '1' } else { '0' }
+        );
+        self.watch_key("a key with a slip in it", &wrong);
+        let made_up = self.secret("a made-up key");
+        for authorization in [
+            format!("Bearer {wrong}"),
+            format!("Bearer {made_up}"),
+            format!("Basic {}", STANDARD.encode(format!("me:{made_up}"))),
+            format!("Basic {good}"),
+            made_up.clone(),
+        ] {
+            let client = self.watched.with_authorization(Some(&authorization));
+            for path in [CONNECTIONS, "/nowhere"] {
+                let answer = client.get(path).await;
+                self.note(answer, &[401, 404]);
+            }
+        }
+        // What such a key may not do.
+        let user = self
+            .watched
+            .with_key(&self.watched.acme().workspace_user_key);
+        let body = json!({ "name": "no", "serverUrl": self.peer.url, "authType": "bearer", "bearerToken": made_up });
+        let answer = user.post(CONNECTIONS, &body).await;
+        self.note(answer, &[201, 403]);
+    }
+
+    /// Everything that can be done with a connection, to a server that does as it likes with what it hears.
+    async fn whole_life(&self, behaviour: Behaviour) {
+        let name = format!("{behaviour:?}");
+        self.peer.behave(behaviour);
+        for body in [
+            json!({ "authType": "bearer", "bearerToken": self.secret(&name) }),
+            json!({ "authType": "api_key", "headerName": "x-key", "apiKey": self.secret(&name) }),
+        ] {
+            let member = match body["authType"].as_str() {
+                Some("bearer") => "bearerToken",
+                _ => "apiKey",
+            };
+            let another = || json!({ member: self.secret(&format!("another, {name}")) });
+            let mut whole = body;
+            whole["name"] = json!(format!("{name}, {member}"));
+            whole["serverUrl"] = json!(self.peer.url);
+            let made = self.create_twice(&whole).await;
+            let path = format!("{CONNECTIONS}/{}", id_of(&made));
+
+            for _ in 0..2 {
+                self.ask(Method::POST, &format!("{path}/test"), Some(json!({})), 200)
+                    .await;
+                self.watched.clock.turn_to_next_minute();
+                self.hear(&self.watched.tick().await.to_string());
+            }
+            for below in ["", "/tools", "/health"] {
+                self.ask(Method::GET, &format!("{path}{below}"), None, 200)
+                    .await;
+            }
+            self.ask(Method::GET, CONNECTIONS, None, 200).await;
+            let api = self.watched.api();
+            let answer = api.put(&format!("{path}/credential"), &another()).await;
+            self.note(answer, &[200, 422]);
+            self.ask(Method::PATCH, &path, Some(another()), 200).await;
+            self.ask(Method::POST, &format!("{path}/test"), Some(json!({})), 200)
+                .await;
+            let moved = json!({ "serverUrl": self.peer.named_url() });
+            self.ask(Method::PATCH, &path, Some(moved), 409).await;
+            let taken = self.ask(Method::POST, CONNECTIONS, Some(whole), 409).await;
+            assert_eq!(taken.code(), "name_taken");
+            if member == "apiKey" {
+                self.ask(Method::DELETE, &path, None, 204).await;
+            }
+        }
+        self.peer.heal();
+    }
+
+    async fn create_twice(&self, body: &Value) -> Value {
+        let api = self.watched.api();
+        let key = random();
+        let headers = [("idempotency-key", key.as_str())];
+        let send = async |api: &Client, body: &Value| {
+            api.send(Method::POST, CONNECTIONS, &headers, Some(body))
+                .await
+        };
+        let first = self.note(send(&api, body).await, &[201]);
+        let second = self.note(send(&api, body).await, &[201]);
+        assert_eq!(first.json(), second.json());
+        let mut other = body.clone();
+        other["bearerToken"] = json!(self.secret("a token with a used Idempotency-Key"));
+        self.note(send(&api, &other).await, &[400, 422]);
+        first.json()
+    }
+
+    /// Errors of AWS speak of requests, and requests to Secrets Manager have secrets in them.
+    async fn disturbances(&self) {
+        let faults = [
+            Fault::Throttle,
+            Fault::ThrottleAccount,
+            Fault::Conflict,
+            Fault::LoseAnswer,
+            // Cannot happen to anything but a batch, and is answered with an error that no SDK knows.
+            Fault::Unprocessed { done: 0 },
+        ];
+        for fault in faults {
+            for first in 0..8 {
+                let calm = || self.watched.calm();
+                let name = format!("{fault:?} {first}");
+                let whole = json!({ "name": name, "serverUrl": self.peer.url, "authType": "bearer", "bearerToken": self.secret(&name) });
+                let api = self.watched.api();
+
+                self.watched.disturb(first..usize::MAX, fault);
+                let answer = api.post(CONNECTIONS, &whole).await;
+                let answer = self.note(answer, &[201, 409, 500, 503]);
+                calm();
+                if answer.status != 201 {
+                    continue;
+                }
+                let path = format!("{CONNECTIONS}/{}", id_of(&answer.json()));
+                for (method, below) in [(Method::PUT, "/credential"), (Method::PATCH, "")] {
+                    let body = json!({ "bearerToken": self.secret(&name) });
+                    let path = format!("{path}{below}");
+                    self.watched.disturb(first..usize::MAX, fault);
+                    let answer = api.send(method, &path, &[], Some(&body)).await;
+                    self.note(answer, &[200, 409, 422, 500, 503]);
+                    calm();
+                }
+            }
+        }
+        self.watched.clock.turn_seconds(6 * 60);
+        self.hear(&self.watched.sweep().await.to_string());
+    }
+
+    /// Founding a tenant shows its keys once, to whoever asked for it.
+    async fn founding(&self) {
+        let asked = json!({ "name": "Third", "keys": ["organisation-service"] });
+        let founded = self.watched.invoke("create-tenant", asked).await.unwrap();
+        let key = founded["keys"]["organisation-service"].as_str().unwrap();
+        self.watch_key("a third organisation's key", key);
+        let answer = self.watched.with_key(key).get(CONNECTIONS).await;
+        self.note(answer, &[200]);
+        let misplaced = self.secret("a secret in the operator's event");
+        let event = json!({ "name": "Fourth", "keys": [misplaced] });
+        let refused = self.watched.invoke("create-tenant", event).await;
+        self.hear(&refused.unwrap_err().0);
+    }
+
+    async fn search(&self) {
+        let stack = &self.watched.stack.stack;
+        let search = self.search.lock().unwrap();
+        let log = log::text();
+        assert!(log.contains("native-connections-rotate"), "there is a log");
+        let items = stored::raw_items(stack);
+        let hashes = stored::items(stack).into_iter();
+        let hashes =
+            hashes.filter(|item| item.sk().starts_with("KEY#") && item.0["hash"].is_string());
+        assert_eq!(hashes.count(), 7, "keys are stored as hashes");
+        let binary: Vec<u8> = items.iter().flat_map(binary).collect();
+
+        let to_dynamodb = self.watched.dynamodb.seen();
+        let to_secrets = self.watched.secrets_manager.seen();
+        let with_values = to_secrets.iter().map(|seen| seen.body.to_string());
+        assert!(
+            !search.within(joined(with_values).as_bytes()).is_empty(),
+            "they were used"
+        );
+        let without_values = to_secrets.iter().map(|seen| {
+            let mut body = seen.body.clone();
+            body["SecretString"] = Value::Null;
+            body.to_string()
+        });
+        let beside_the_credential = self.peer.seen();
+        let around = stack.secrets_manager.secrets().into_iter().map(|secret| {
+            let tags: Vec<_> = secret.tags.iter().map(|tag| format!("{tag:?}")).collect();
+            format!("{} {:?} {tags:?}", secret.name, secret.description)
+        });
+        for (place, haystack) in [
+            ("the log", log),
+            ("an answer", self.heard.lock().unwrap().clone()),
+            ("an item", joined(items.iter().map(Value::to_string))),
+            (
+                "the bytes of an item",
+                String::from_utf8_lossy(&binary).into_owned(),
+            ),
+            (
+                "a request to DynamoDB",
+                joined(to_dynamodb.iter().map(|seen| seen.body.to_string())),
+            ),
+            (
+                "a request to Secrets Manager, beside the value",
+                joined(without_values),
+            ),
+            ("a secret's name, description or tags", joined(around)),
+            (
+                "a request to a server, beside the credential",
+                joined(beside_the_credential.iter().map(beside)),
+            ),
+        ] {
+            assert!(!haystack.is_empty(), "nothing to search: {place}");
+            let found = search.within(haystack.as_bytes());
+            assert!(found.is_empty(), "in {place}: {found:#?}");
+        }
+    }
+}
+
+/// 128 random bits.
+fn random() -> String {
+    let [high, low] = [0, 1].map(|half| RandomState::new().hash_one(half));
+    format!("{high:016x}{low:016x}")
+}
+
+fn joined(parts: impl Iterator<Item = String>) -> String {
+    parts.collect::<Vec<_>>().join("\n")
+}
+
+/// The bytes in an item, wherever they are.
+fn binary(value: &Value) -> Vec<u8> {
+    match value {
+        Value::Object(members) => members
+            .iter()
+            .flat_map(|(name, member)| match (name.as_str(), member) {
+                ("B", Value::String(text)) => STANDARD.decode(text).unwrap(),
+                _ => binary(member),
+            })
+            .collect(),
+        Value::Array(list) => list.iter().flat_map(binary).collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// A request without the header that carries the credential.
+fn beside(seen: &Seen) -> String {
+    let carries = |name: &str| ["authorization", "x-key"].contains(&name);
+    let headers = seen.headers.iter().filter(|(name, _)| !carries(name));
+    format!(
+        "{} {:?} {}",
+        seen.method,
+        headers.collect::<Vec<_>>(),
+        seen.body
+    )
+}
