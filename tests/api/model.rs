@@ -186,14 +186,15 @@ impl Inner {
             Step::Rotate {
                 tenant,
                 which,
+                member,
                 token,
             } => {
                 let (which, path) = self.path(which);
-                let body = serde_json::json!({ "bearerToken": token });
+                let body = serde_json::json!({ member: token });
                 let answer = self.clients[tenant]
                     .put(&format!("{path}/credential"), &body)
                     .await;
-                let expected = self.model.rotate(tenant, which, &token);
+                let expected = self.model.rotate(tenant, which, member, &token);
                 self.agree(&answer, &expected);
             }
             Step::Test { tenant, which } => {
@@ -308,7 +309,7 @@ impl Inner {
         for (name, value) in expected.as_object().expect("an object") {
             assert_eq!(&shown[name], value, "{name} of {shown}");
         }
-        for (name, is_there) in connection.moments() {
+        for (name, is_there) in connection.facts() {
             assert_eq!(!shown[name].is_null(), is_there, "{name} of {shown}");
         }
     }

@@ -294,14 +294,21 @@ impl Model {
         Expected::Connection(200, which)
     }
 
-    pub fn rotate(&mut self, tenant: usize, which: Option<usize>, token: &str) -> Expected {
+    pub fn rotate(
+        &mut self,
+        tenant: usize,
+        which: Option<usize>,
+        member: &str,
+        token: &str,
+    ) -> Expected {
         let Some(which) = self.seen(tenant, which) else {
             return Expected::Error(404, "not_found");
         };
-        let auth = match &self.connections[which].auth {
-            Auth::None => return Expected::Error(409, "no_credential"),
-            Auth::Bearer(_) => Auth::Bearer(token.to_owned()),
-            Auth::ApiKey(header, _) => Auth::ApiKey(header.clone(), token.to_owned()),
+        let auth = match (&self.connections[which].auth, member) {
+            (Auth::None, _) => return Expected::Error(409, "no_credential"),
+            (Auth::Bearer(_), "bearerToken") => Auth::Bearer(token.to_owned()),
+            (Auth::ApiKey(header, _), "apiKey") => Auth::ApiKey(header.clone(), token.to_owned()),
+            _ => return Expected::Error(400, "invalid_request"),
         };
         if self.found(self.connections[which].place.0, &auth).is_some() {
             return Expected::Error(422, "credential_not_proven");
@@ -373,13 +380,17 @@ impl Connection {
         shown
     }
 
-    /// The moments that are there exactly when this is so.
-    pub fn moments(&self) -> [(&'static str, bool); 6] {
+    /// What is there exactly when this is so.
+    pub fn facts(&self) -> [(&'static str, bool); 9] {
         [
             ("lastHealthCheckAt", self.health.is_checked),
             ("firstFailedAt", self.health.is_failing),
             ("lastSucceededAt", self.health.has_succeeded),
             ("latencyMs", self.health.is_checked),
+            // What an earlier address offered says nothing about this one.
+            ("instructions", self.health.has_succeeded),
+            ("protocolVersion", self.health.has_succeeded),
+            ("toolCount", self.health.has_succeeded),
             ("credentialUpdatedAt", self.auth != Auth::None),
             ("nextCheckAt", self.enabled),
         ]

@@ -82,6 +82,8 @@ pub enum Step {
     Rotate {
         tenant: usize,
         which: usize,
+        /// What the new value is called.
+        member: &'static str,
         token: String,
     },
     Test {
@@ -239,8 +241,8 @@ pub fn step() -> BoxedStrategy<Step> {
         1 => Just(Step::Repeat),
         5 => (tenant(), which(), edit(), seen)
             .prop_map(|(tenant, which, body, seen)| Step::Patch { tenant, which, body, seen }),
-        3 => (tenant(), which(), token())
-            .prop_map(|(tenant, which, token)| Step::Rotate { tenant, which, token }),
+        3 => (tenant(), which(), select(vec!["bearerToken", "bearerToken", "apiKey"]), token())
+            .prop_map(|(tenant, which, member, token)| Step::Rotate { tenant, which, member, token }),
         3 => (tenant(), which()).prop_map(|(tenant, which)| Step::Test { tenant, which }),
         1 => (tenant(), which()).prop_map(|(tenant, which)| Step::Delete { tenant, which }),
         1 => (tenant(), which()).prop_map(|(tenant, which)| Step::Read { tenant, which }),
