@@ -9,13 +9,14 @@
 Each binary is started against an emulated Lambda Runtime API, gets its event from tests/events, and calls a stub of DynamoDB
 and Secrets Manager over TLS that answers what tests/bench/answers.json says, for all functions (`*`) or for one. The stub's
 certificate is made here and trusted through AWS_CA_BUNDLE. No MCP server is dialled: the connection's address is one that
-the prober refuses. `floor` is functions/examples/floor.rs: an empty function on lambda_http, built the same way.
+the prober refuses, so rotating its credential is refused as well. `floor` is functions/examples/floor.rs: an empty function
+on lambda_http, built the same way.
 
     size, zip       MB of the stripped binary, and of the archive that Lambda downloads
     init, cold      milliseconds from exec to the first request for an event, and to the first answer
     warm            microseconds from an event to its answer, for each later event
     instructions    counted by valgrind: until the function is ready, for its first event, for each later one
-    memory          MB that were resident at most
+    memory          MiB that were resident at most
 
 Times are medians over fresh processes, all functions in turn within each round, so that a busy machine slows all of them
 alike. They hold for this machine: no sandbox start, no network, and a good part of `warm` is this emulator. Instructions
@@ -45,15 +46,12 @@ import zipfile
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 FLOOR = "floor"
-MB = 1_000_000
+MB, MIB = 10**6, 2**20
 # The start is held to a budget, too, so that nothing hides there: it opens the TLS connection that the first event uses.
 BUDGETS = {
-    "native-connections-read": {"start": 4.5e6, "first": 1e6, "each": 560e3, "zip": 2.5 * MB, "memory": 8 * MB},
+    "native-connections-read": {"start": 4.5e6, "first": 1e6, "each": 560e3, "zip": 2.5 * MB, "memory": 8 * MIB},
 }
 PATIENCE = 60  # seconds for anything to happen, also under valgrind
-
-
-# ---------------------------------------------------------------- a little HTTP
 
 
 def serve(answer, wrap=lambda connection: connection):
@@ -102,9 +100,6 @@ def read_request(stream):
 def response(status, body=b"", headers=()):
     lines = [f"HTTP/1.1 {status} OK", f"content-length: {len(body)}", *headers, "", ""]
     return "\r\n".join(lines).encode() + body
-
-
-# ---------------------------------------------------------------- AWS
 
 
 def certificates(folder):
@@ -159,14 +154,11 @@ def typed(value):
     return {"M": {name: typed(item) for name, item in value.items()}}
 
 
-# ---------------------------------------------------------------- Lambda
-
-
 class Process:
     """One running function, and the Runtime API that it talks to."""
 
     def __init__(self, function, wrapper=()):
-        self.name = function.name
+        self.name, self.expected = function.name, function.expected
         self.ready, self.events, self.answers = queue.Queue(), queue.Queue(), queue.Queue()
         self.listener = serve(self.runtime_api)
         self.log = tempfile.TemporaryFile()
@@ -211,8 +203,7 @@ class Process:
         received, answered, body = self.next(self.answers)
         self.next(self.ready)
         answer = json.loads(body)
-        status = answer.get("statusCode", 200) if isinstance(answer, dict) else 200
-        if not answered or status >= 400:
+        if not answered or answer.get("statusCode", self.expected) != self.expected:
             raise SystemExit(f"{self.name} answered {body[:500].decode(errors='replace')}")
         return received - sent
 
@@ -234,7 +225,9 @@ class Function:
         self.name, self.path = name, path
         file = ROOT / f"tests/events/{'openapi' if name == FLOOR else name}.json"
         self.event = json.dumps(json.loads(file.read_text())).encode()
-        url = stub(folder, {**answers["*"], **answers.get(name, {})})
+        answers = {**answers["*"], **answers.get(name, {})}
+        self.expected = answers.pop("statusCode", 200)
+        url = stub(folder, answers)
         self.environment = {
             "AWS_LAMBDA_FUNCTION_NAME": name,
             "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
@@ -252,10 +245,13 @@ class Function:
             "STEWARD_SIGNING_KEY": "a-signing-key-for-the-benchmark-only",
             "STEWARD_KEY_PEPPER": "a-key-pepper-for-the-benchmark-only",
         }
-        self.size = path.stat().st_size
+        self.size = [path.stat().st_size]
         with zipfile.ZipFile(folder / "bootstrap.zip", "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
             archive.write(path, "bootstrap")
-        self.zip = (folder / "bootstrap.zip").stat().st_size
+        self.zip = [(folder / "bootstrap.zip").stat().st_size]
+        self.forget_times()
+
+    def forget_times(self):
         self.init, self.cold, self.warm, self.memory = [], [], [], []
 
     def time(self, warm):
@@ -284,24 +280,17 @@ class Function:
         return int(re.search(r"^(?:totals|summary): (\d+)", out.read_text(), re.MULTILINE)[1])
 
 
-# ---------------------------------------------------------------- the measurement
-
-
 def measure(functions, options, folder):
     for function in functions:
         function.time(1)  # brings the binary into memory, and shows whether it works at all
-        function.init, function.cold, function.warm, function.memory = [], [], [], []
+        function.forget_times()
     for turn in range(options.rounds):
         for function in functions if turn % 2 else reversed(functions):
             function.time(options.warm)
     results = {
         function.name: {
-            "size": function.size,
-            "zip": function.zip,
-            "init": statistics.median(function.init),
-            "cold": statistics.median(function.cold),
-            "warm": statistics.median(function.warm),
-            "memory": max(function.memory),
+            **{column: statistics.median(getattr(function, column)) for column in ("init", "cold", "warm")},
+            **{column: max(getattr(function, column)) for column in ("size", "zip", "memory")},
         }
         for function in functions
     }
@@ -318,13 +307,13 @@ def measure(functions, options, folder):
 
 
 def table(results):
-    yield "| function | size / zip MB | init ms | cold ms | warm µs | instructions: start / first / each | memory MB |"
+    yield "| function | size / zip MB | init ms | cold ms | warm µs | instructions: start / first / each | memory MiB |"
     yield "| --- | --- | --- | --- | --- | --- | --- |"
     for name, r in results.items():
         counts = " / ".join(f"{r[part] / 1e6:.2f} M" for part in ("start", "first", "each") if part in r)
         yield (
             f"| {name} | {r['size'] / MB:.1f} / {r['zip'] / MB:.1f} | {r['init'] * 1e3:.1f} | {r['cold'] * 1e3:.1f} "
-            f"| {r['warm'] * 1e6:.0f} | {counts} | {r['memory'] / MB:.1f} |"
+            f"| {r['warm'] * 1e6:.0f} | {counts} | {r['memory'] / MIB:.1f} |"
         )
 
 
