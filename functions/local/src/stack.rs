@@ -2,7 +2,6 @@
 
 use std::{
     collections::BTreeMap,
-    future::Future,
     io,
     net::{IpAddr, Ipv4Addr, SocketAddr},
     path::PathBuf,
@@ -171,7 +170,7 @@ impl Stack {
         };
         let host = Arc::new(Host::new(&template, &surroundings)?);
         while state.kept.tenants.len() < options.tenants {
-            let tenant = found(&host, state.kept.tenants.len() + 1).await?;
+            let tenant = create_tenant(&host, state.kept.tenants.len() + 1).await?;
             state.kept.tenants.push(tenant);
             state.save()?;
         }
@@ -240,7 +239,7 @@ impl Stack {
 }
 
 /// Makes a demo tenant, through the function that makes real ones.
-async fn found(host: &Host, number: usize) -> Result<DemoTenant, Failure> {
+async fn create_tenant(host: &Host, number: usize) -> Result<DemoTenant, Failure> {
     let event = json!({
         "name": format!("Demo {number}"),
         "keys": ["organisation-service", "workspace-service", "workspace-user"],
@@ -284,8 +283,6 @@ fn url_of(listener: &TcpListener) -> io::Result<String> {
 }
 
 /// Resolves when the stack is told to stop, or is dropped.
-fn ended(mut stopped: watch::Receiver<bool>) -> impl Future<Output = ()> + Send + 'static {
-    async move {
-        let _ = stopped.wait_for(|stopped| *stopped).await;
-    }
+async fn ended(mut stopped: watch::Receiver<bool>) {
+    let _ = stopped.wait_for(|stopped| *stopped).await;
 }
