@@ -48,8 +48,11 @@ async fn until_not_busy(api: &Client, method: Method, path: &str, body: Option<&
     panic!("{path} stays busy");
 }
 
+/// A value of a secret, and its stages.
+type StoredValue = (String, Vec<String>);
+
 /// The secrets there are, each with its values and their stages.
-fn secrets(stack: &TestStack) -> Vec<(String, Vec<(String, Vec<String>)>)> {
+fn secrets(stack: &TestStack) -> Vec<(String, Vec<StoredValue>)> {
     stack
         .stack
         .secrets_manager
@@ -75,8 +78,7 @@ fn the_current_value(stack: &TestStack) -> String {
         .filter(|(_, stages)| stages.iter().any(|stage| stage == "AWSCURRENT"))
         .collect();
     assert_eq!(current.len(), 1, "{secrets:?}");
-    let pending =
-        |(_, stages): &(String, Vec<String>)| stages.iter().any(|stage| stage == "AWSPENDING");
+    let pending = |(_, stages): &StoredValue| stages.iter().any(|stage| stage == "AWSPENDING");
     assert!(!secrets[0].1.iter().any(pending), "{secrets:?}");
     current[0].0.clone()
 }
