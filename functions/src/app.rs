@@ -14,13 +14,13 @@ use rustls::pki_types::{CertificateDer, pem::PemObject as _};
 use shared::{
     checkup::Checkup,
     error::{Error, Result},
-    founding::Founder,
     ports::{Clock, Connections, Credentials, Ids, Keys, Prober},
     registry::Registry,
     rotation::Rotation,
-    rounds::Rounds,
+    scheduler::Scheduler,
     signing::Signer,
     sweep::Sweeper,
+    tenant_creation::TenantCreator,
     timestamp::Timestamp,
 };
 use shared_aws::{
@@ -128,8 +128,8 @@ impl App {
         self.store()
     }
 
-    pub fn founder(&self) -> Result<Founder> {
-        Ok(Founder {
+    pub fn tenant_creator(&self) -> Result<TenantCreator> {
+        Ok(TenantCreator {
             store: Arc::new(self.store()?),
             clock: self.clock(),
             ids: self.ids(),
@@ -163,8 +163,8 @@ impl App {
         })
     }
 
-    pub fn rounds(&self) -> Result<Rounds> {
-        Ok(Rounds {
+    pub fn scheduler(&self) -> Result<Scheduler> {
+        Ok(Scheduler {
             schedule: Arc::new(self.store()?),
             checkup: self.checkup()?,
             clock: self.clock(),

@@ -1,12 +1,12 @@
 //! Every minute: checks the connections that are due.
 
 use serde_json::{Value, json};
-use shared::{error::Result, rounds::Tally, timestamp::Timestamp};
+use shared::{error::Result, scheduler::Tally, timestamp::Timestamp};
 
 use crate::{
     app::App,
     edge::{Event, Function, Kind},
-    journal::{self, Metrics},
+    log::{self, Metrics},
 };
 
 pub const FUNCTION: Function = Function {
@@ -22,7 +22,7 @@ const RESERVED_SECONDS: i64 = 15;
 async fn handle(app: App, event: Event) -> Result<Value> {
     let take_until = event.deadline.plus_seconds(-RESERVED_SECONDS);
 
-    let tally = app.rounds()?.tick(take_until).await?;
+    let tally = app.scheduler()?.tick(take_until).await?;
 
     report(&tally, app.clock().now());
     Ok(json!({
@@ -37,7 +37,7 @@ async fn handle(app: App, event: Event) -> Result<Value> {
 
 fn report(tally: &Tally, now: Timestamp) {
     for fault in &tally.faults {
-        journal::fault(FUNCTION.name, fault.as_ref());
+        log::fault(FUNCTION.name, fault.as_ref());
     }
     let metrics = Metrics::new()
         .with("ScheduleLag", "Milliseconds", tally.lag_ms)
@@ -49,7 +49,7 @@ fn report(tally: &Tally, now: Timestamp) {
             .with("Checks", "Count", *count)
             .write(&[("Verdict", verdict)], now);
     }
-    for latencies in journal::batches(&tally.latencies_ms) {
+    for latencies in log::batches(&tally.latencies_ms) {
         Metrics::new()
             .with("CheckLatency", "Milliseconds", latencies)
             .write(&[], now);

@@ -27,17 +27,17 @@ async fn handle(app: App, event: Event) -> Result<Value> {
     };
     let (name, kinds) = parse(Fields::of_body(members))?;
 
-    let founded = app.founder()?.found(name, &kinds).await?;
+    let created = app.tenant_creator()?.create(name, &kinds).await?;
 
-    let keys: Map<_, _> = founded
+    let keys: Map<_, _> = created
         .keys
         .iter()
         .map(|(kind, key)| (kind.word().to_owned(), key.expose().into()))
         .collect();
     Ok(json!({
-        "tenantId": founded.tenant,
-        "workspaceId": founded.workspace,
-        "userId": founded.user,
+        "tenantId": created.tenant,
+        "workspaceId": created.workspace,
+        "userId": created.user,
         "keys": keys,
     }))
 }

@@ -18,7 +18,7 @@ use shared::{
 
 pub use lambda_http::lambda_runtime::Context;
 
-use crate::{app::App, journal};
+use crate::{app::App, log};
 pub use crate::{call::Call, reply::Reply};
 
 /// One Lambda.
@@ -76,7 +76,7 @@ pub fn run(function: Function) -> ExitCode {
     match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            journal::crash(function.name, error.as_ref());
+            log::crash(function.name, error.as_ref());
             ExitCode::FAILURE
         }
     }
@@ -154,7 +154,7 @@ async fn respond(
         Ok(reply) => (reply, None),
         Err(error) => ((vocabulary.render)(&error, &request_id), Some(error)),
     };
-    journal::request(
+    log::request(
         function.name,
         &request_id,
         tenant,
@@ -184,7 +184,7 @@ async fn handle(
         },
     )
     .await;
-    journal::event(
+    log::event(
         function.name,
         &event.context.request_id,
         outcome.as_ref().err(),

@@ -11,7 +11,7 @@ mod context;
 pub mod create_tenant;
 pub mod edge;
 mod fields;
-pub mod journal;
+pub mod log;
 pub mod native;
 pub mod openapi;
 mod paging;

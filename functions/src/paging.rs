@@ -3,7 +3,7 @@
 use std::{fmt::Display, str::FromStr};
 
 use shared::{
-    Unfit,
+    ParseError,
     error::{Error, Result},
     signing::Signer,
 };
@@ -17,12 +17,12 @@ use crate::{
 pub struct Limit(usize);
 
 impl TryFrom<u32> for Limit {
-    type Error = Unfit;
+    type Error = ParseError;
 
-    fn try_from(number: u32) -> Result<Self, Unfit> {
+    fn try_from(number: u32) -> Result<Self, ParseError> {
         match number {
             1..=500 => Ok(Self(number as usize)),
-            _ => Err(Unfit("must be between 1 and 500")),
+            _ => Err(ParseError("must be between 1 and 500")),
         }
     }
 }

@@ -6,7 +6,7 @@ use shared::error::Result;
 use crate::{
     app::App,
     edge::{Event, Function, Kind},
-    journal::Metrics,
+    log::Metrics,
 };
 
 pub const FUNCTION: Function = Function {

@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 
 use crate::{
     tenant::{TenantId, UserId, WorkspaceId},
-    text::Unfit,
+    text::ParseError,
     timestamp::Timestamp,
 };
 
@@ -56,9 +56,9 @@ impl KeyKind {
 }
 
 impl FromStr for KeyKind {
-    type Err = Unfit;
+    type Err = ParseError;
 
-    fn from_str(text: &str) -> Result<Self, Unfit> {
+    fn from_str(text: &str) -> Result<Self, ParseError> {
         [
             Self::OrganisationService,
             Self::WorkspaceService,
@@ -66,7 +66,7 @@ impl FromStr for KeyKind {
         ]
         .into_iter()
         .find(|kind| kind.word() == text)
-        .ok_or(Unfit(
+        .ok_or(ParseError(
             "must be organisation-service, workspace-service or workspace-user",
         ))
     }
@@ -121,9 +121,9 @@ impl From<Right> for Scope {
 }
 
 impl TryFrom<String> for Scope {
-    type Error = Unfit;
+    type Error = ParseError;
 
-    fn try_from(text: String) -> Result<Self, Unfit> {
+    fn try_from(text: String) -> Result<Self, ParseError> {
         let fits = !text.is_empty()
             && text.len() <= 100
             && text
@@ -132,7 +132,7 @@ impl TryFrom<String> for Scope {
         if fits {
             Ok(Self(text))
         } else {
-            Err(Unfit(
+            Err(ParseError(
                 "must be lower-case words joined by dots and underscores",
             ))
         }

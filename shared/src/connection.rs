@@ -8,7 +8,7 @@ use url::{Host, Url};
 use crate::{
     credential::{CredentialRef, CredentialVersion},
     tenant::TenantId,
-    text::{Unfit, uuid_id},
+    text::{ParseError, uuid_id},
     timestamp::Timestamp,
 };
 
@@ -34,21 +34,21 @@ impl ConnectionName {
 }
 
 impl TryFrom<String> for ConnectionName {
-    type Error = Unfit;
+    type Error = ParseError;
 
-    fn try_from(text: String) -> Result<Self, Unfit> {
+    fn try_from(text: String) -> Result<Self, ParseError> {
         if text.trim().is_empty() {
-            return Err(Unfit("must not be empty"));
+            return Err(ParseError("must not be empty"));
         }
         if text.trim().len() != text.len() {
-            return Err(Unfit("must not begin or end with white space"));
+            return Err(ParseError("must not begin or end with white space"));
         }
         if text.chars().count() > 255 {
-            return Err(Unfit("must be at most 255 characters"));
+            return Err(ParseError("must be at most 255 characters"));
         }
         // A control character in a name is a mistake or an attack on somebody's terminal.
         if text.chars().any(char::is_control) {
-            return Err(Unfit("must not contain control characters"));
+            return Err(ParseError("must not contain control characters"));
         }
         Ok(Self(text))
     }
@@ -74,41 +74,44 @@ impl ServerUrl {
         Origin(self.0.origin().ascii_serialization())
     }
 
-    fn parse(text: &str) -> Result<Self, Unfit> {
+    fn parse(text: &str) -> Result<Self, ParseError> {
         // The standard's parser drops these silently; an address that is not what was typed is worse than an error.
         if text.chars().any(|c| c.is_control() || c.is_whitespace()) {
-            return Err(Unfit("must not contain white space or control characters"));
+            return Err(ParseError(
+                "must not contain white space or control characters",
+            ));
         }
-        let url = Url::parse(text)
-            .map_err(|_| Unfit("must be an absolute URL such as https://mcp.example.com/mcp"))?;
+        let url = Url::parse(text).map_err(|_| {
+            ParseError("must be an absolute URL such as https://mcp.example.com/mcp")
+        })?;
         if !matches!(url.scheme(), "https" | "http") {
-            return Err(Unfit("must begin with https://"));
+            return Err(ParseError("must begin with https://"));
         }
         if !url.username().is_empty() || url.password().is_some() {
-            return Err(Unfit(
+            return Err(ParseError(
                 "must not contain a user name or password; use authType and bearerToken",
             ));
         }
         if url.fragment().is_some() {
-            return Err(Unfit("must not contain a fragment"));
+            return Err(ParseError("must not contain a fragment"));
         }
         match url.host() {
-            Some(Host::Domain(name)) if name.len() > 253 => {
-                Err(Unfit("must have a host name of at most 253 characters"))
-            }
-            Some(_) if url.port() == Some(0) => Err(Unfit("must not have port 0")),
+            Some(Host::Domain(name)) if name.len() > 253 => Err(ParseError(
+                "must have a host name of at most 253 characters",
+            )),
+            Some(_) if url.port() == Some(0) => Err(ParseError("must not have port 0")),
             Some(_) => Ok(Self(url)),
-            None => Err(Unfit("must have a host name")),
+            None => Err(ParseError("must have a host name")),
         }
     }
 }
 
 impl TryFrom<String> for ServerUrl {
-    type Error = Unfit;
+    type Error = ParseError;
 
-    fn try_from(text: String) -> Result<Self, Unfit> {
+    fn try_from(text: String) -> Result<Self, ParseError> {
         if text.len() > 2048 {
-            return Err(Unfit("must be at most 2048 characters"));
+            return Err(ParseError("must be at most 2048 characters"));
         }
         Self::parse(&text)
     }
@@ -173,24 +176,26 @@ const RESERVED_HEADERS: [&str; 18] = [
 ];
 
 impl TryFrom<String> for HeaderName {
-    type Error = Unfit;
+    type Error = ParseError;
 
-    fn try_from(text: String) -> Result<Self, Unfit> {
+    fn try_from(text: String) -> Result<Self, ParseError> {
         let name = text.to_ascii_lowercase();
         if name.is_empty() || name.len() > 128 {
-            return Err(Unfit("must be 1 to 128 characters"));
+            return Err(ParseError("must be 1 to 128 characters"));
         }
         if !name
             .bytes()
             .all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
         {
-            return Err(Unfit("must be a valid HTTP header name"));
+            return Err(ParseError("must be a valid HTTP header name"));
         }
         if RESERVED_HEADERS.contains(&name.as_str())
             || name.starts_with("mcp-")
             || name.starts_with("x-forwarded-")
         {
-            return Err(Unfit("must not be a header that HTTP or MCP uses itself"));
+            return Err(ParseError(
+                "must not be a header that HTTP or MCP uses itself",
+            ));
         }
         Ok(Self(name))
     }
@@ -253,13 +258,13 @@ impl Default for CheckInterval {
 }
 
 impl TryFrom<u32> for CheckInterval {
-    type Error = Unfit;
+    type Error = ParseError;
 
-    fn try_from(seconds: u32) -> Result<Self, Unfit> {
+    fn try_from(seconds: u32) -> Result<Self, ParseError> {
         if (60..=3600).contains(&seconds) {
             Ok(Self(seconds))
         } else {
-            Err(Unfit("must be between 60 and 3600"))
+            Err(ParseError("must be between 60 and 3600"))
         }
     }
 }

@@ -5,7 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    text::Unfit,
+    text::ParseError,
     timestamp::Timestamp,
     verdict::{Class, Era, Reason},
 };
@@ -45,13 +45,13 @@ impl Status {
 }
 
 impl TryFrom<String> for Status {
-    type Error = Unfit;
+    type Error = ParseError;
 
-    fn try_from(text: String) -> Result<Self, Unfit> {
+    fn try_from(text: String) -> Result<Self, ParseError> {
         let all = [Self::Unknown, Self::Active, Self::Error];
         all.into_iter()
             .find(|status| status.word() == text)
-            .ok_or(Unfit("must be active, error or unknown"))
+            .ok_or(ParseError("must be active, error or unknown"))
     }
 }
 

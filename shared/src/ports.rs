@@ -231,7 +231,7 @@ pub trait Keys: Send + Sync {
 #[async_trait]
 pub trait Tenants: Send + Sync {
     /// Stores a tenant, its default workspace and its keys in one transaction.
-    async fn found(&self, new: &NewTenant) -> Result<()>;
+    async fn create_tenant(&self, new: &NewTenant) -> Result<()>;
 }
 
 /// Credentials. A secret is named by the ids of its tenant and its connection, so no method needs a name. All methods may be repeated.

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     caller::KeyRecord,
-    text::{Unfit, uuid_id},
+    text::{ParseError, uuid_id},
     timestamp::Timestamp,
 };
 
@@ -35,12 +35,12 @@ impl TenantName {
 }
 
 impl TryFrom<String> for TenantName {
-    type Error = Unfit;
+    type Error = ParseError;
 
-    fn try_from(text: String) -> Result<Self, Unfit> {
+    fn try_from(text: String) -> Result<Self, ParseError> {
         let characters = text.chars().count();
         if text.trim().is_empty() || characters > 255 || text.chars().any(char::is_control) {
-            return Err(Unfit(
+            return Err(ParseError(
                 "must be 1 to 255 characters, without control characters",
             ));
         }

@@ -39,12 +39,12 @@ pub(crate) use uuid_id;
 
 /// Why a text is not what its type demands: a sentence to follow the field's name, such as "must not be empty".
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Unfit(pub &'static str);
+pub struct ParseError(pub &'static str);
 
-impl fmt::Display for Unfit {
+impl fmt::Display for ParseError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.0)
     }
 }
 
-impl std::error::Error for Unfit {}
+impl std::error::Error for ParseError {}

@@ -2,7 +2,7 @@
 
 use std::{fmt, str::FromStr};
 
-use crate::text::Unfit;
+use crate::text::ParseError;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use time::{OffsetDateTime, UtcOffset, format_description::well_known::Rfc3339};
 
@@ -82,10 +82,10 @@ impl fmt::Display for Timestamp {
 }
 
 impl FromStr for Timestamp {
-    type Err = Unfit;
+    type Err = ParseError;
 
-    fn from_str(text: &str) -> Result<Self, Unfit> {
-        Self::parse(text).ok_or(Unfit(
+    fn from_str(text: &str) -> Result<Self, ParseError> {
+        Self::parse(text).ok_or(ParseError(
             "must be a date and time like 2026-03-25T12:00:00.000Z",
         ))
     }

@@ -44,7 +44,7 @@ async fn no_secret_is_anywhere_but_in_secrets_manager() {
         cage.whole_life(behaviour).await;
     }
     cage.disturbances().await;
-    cage.founding().await;
+    cage.tenant_creation().await;
     cage.search().await;
 }
 
@@ -374,10 +374,10 @@ impl Cage {
     }
 
     /// Founding a tenant shows its keys once, to whoever asked for it.
-    async fn founding(&self) {
+    async fn tenant_creation(&self) {
         let asked = json!({ "name": "Third", "keys": ["organisation-service"] });
-        let founded = self.watched.invoke("create-tenant", asked).await.unwrap();
-        let key = founded["keys"]["organisation-service"].as_str().unwrap();
+        let created = self.watched.invoke("create-tenant", asked).await.unwrap();
+        let key = created["keys"]["organisation-service"].as_str().unwrap();
         self.watch_key("a third organisation's key", key);
         let answer = self.watched.with_key(key).get(CONNECTIONS).await;
         self.note(answer, &[200]);

@@ -12,6 +12,8 @@ use local::fault::Fault;
 use serde_json::{Value, json};
 use shared::connection::Connection;
 
+use crate::rights;
+
 /// Each point is tried this often.
 const TIMES: usize = 3;
 /// Longer than the sweeper leaves work alone.
@@ -135,6 +137,7 @@ async fn a_crash_at_any_write_is_repaired_by_the_sweeper(change: Change) {
         let ends = (progress.first().copied(), progress.last().copied());
         assert_eq!(ends, (Some(false), Some(happens)), "{change:?}");
     }
+    stage.assert_within_rights();
 }
 
 async fn a_crash_at_any_write_is_repaired_by_the_next_attempt(change: Change) {
@@ -162,6 +165,7 @@ async fn a_crash_at_any_write_is_repaired_by_the_next_attempt(change: Change) {
         stage.sweep(&point).await;
         stage.verify(&scene, Some(outcome), &point).await;
     }
+    stage.assert_within_rights();
 }
 
 async fn a_crash_of_the_sweeper_is_repaired_by_the_next_sweep(change: Change) {
@@ -196,6 +200,7 @@ async fn a_crash_of_the_sweeper_is_repaired_by_the_next_sweep(change: Change) {
             }
         }
     }
+    stage.assert_within_rights();
 }
 
 async fn writes_that_are_lost_or_refused_leave_nothing_behind(change: Change) {
@@ -220,6 +225,7 @@ async fn writes_that_are_lost_or_refused_leave_nothing_behind(change: Change) {
                 stage.verify(&scene, Some(outcome), &point).await;
             }
         }
+        stage.assert_within_rights();
     }
 }
 
@@ -523,6 +529,13 @@ impl Stage {
                 assert!(allowed.contains(&header), "{point}: {header:?}");
             }
         }
+    }
+
+    /// Not even with everything going wrong has a function asked for what its policies do not allow.
+    fn assert_within_rights(&self) {
+        let template = &self.watched.stack.stack.template;
+        let lacking = rights::lacking(template, &self.watched.seen());
+        assert!(lacking.is_empty(), "template.yaml:\n{}", lacking.join("\n"));
     }
 
     fn assert_no_flaws(&self, point: &str) {

@@ -217,8 +217,8 @@ async fn in_every_branch() -> Vec<SeenRequest> {
     check(&watched, &peer, By::Test).await;
     check(&watched, &peer, By::Schedule).await;
     rotate(&watched, &peer).await;
-    let founded = json!({ "name": "Another", "keys": ["organisation-service"] });
-    watched.invoke("create-tenant", founded).await.unwrap();
+    let created = json!({ "name": "Another", "keys": ["organisation-service"] });
+    watched.invoke("create-tenant", created).await.unwrap();
     watched.seen()
 }
 
@@ -423,10 +423,11 @@ async fn check(watched: &Watched, peer: &Peer, by: By) {
     peer.behave(Behaviour::RetryAfter(429, "600".into()));
     let patched = Arc::new(AtomicBool::new(false));
     let (api, target, once) = (watched.api(), path.clone(), Arc::clone(&patched));
+    let about = id.clone();
     watched.disturb_where(move |seen, _| {
         let is_result = seen.access_key_id.as_deref() == Some(function)
             && seen.operation == "TransactWriteItems"
-            && seen.body.to_string().contains("skipUntil");
+            && is_about(&seen.body, &["skipUntil", &about]);
         if is_result && !once.swap(true, Ordering::SeqCst) {
             let body = json!({ "checkIntervalSeconds": 3600 });
             let patch = api.patch(&target, &body);
@@ -493,6 +494,11 @@ fn large_list() -> &'static str {
     let list =
         json!({ "tools": tools, "resultType": "complete", "ttlMs": 0, "cacheScope": "private" });
     list.to_string().leak()
+}
+
+fn is_about(body: &Value, words: &[&str]) -> bool {
+    let body = body.to_string();
+    words.iter().all(|word| body.contains(word))
 }
 
 /// Whether a write is that of a health.

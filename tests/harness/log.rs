@@ -6,7 +6,7 @@ static LINES: Mutex<Vec<u8>> = Mutex::new(Vec::new());
 
 /// Keeps every line from now on.
 pub fn capture() {
-    functions::journal::redirect(|line| {
+    functions::log::redirect(|line| {
         if let Ok(mut lines) = LINES.lock() {
             lines.extend_from_slice(line);
         }

@@ -71,7 +71,7 @@ fn main() -> ExitCode {
 
 async fn run(arguments: Arguments) -> Result<(), Failure> {
     // Standard output belongs to what is printed here; the functions' log goes beside it.
-    functions::journal::redirect(|line| eprint!("{}", String::from_utf8_lossy(line)));
+    functions::log::redirect(|line| eprint!("{}", String::from_utf8_lossy(line)));
     let mut interrupted = signal(SignalKind::interrupt())?;
     let mut terminated = signal(SignalKind::terminate())?;
 

@@ -1,7 +1,7 @@
 //! The members of a body that say how a connection authenticates: `authType`, and the credential that goes with it.
 
 use shared::{
-    Unfit,
+    ParseError,
     connection::{Auth, Connection, HeaderName},
     credential::Secret,
     error::{Error, Result},
@@ -17,14 +17,14 @@ enum AuthType {
 }
 
 impl TryFrom<String> for AuthType {
-    type Error = Unfit;
+    type Error = ParseError;
 
-    fn try_from(text: String) -> Result<Self, Unfit> {
+    fn try_from(text: String) -> Result<Self, ParseError> {
         match text.as_str() {
             "none" => Ok(Self::None),
             "bearer" => Ok(Self::Bearer),
             "api_key" => Ok(Self::ApiKey),
-            _ => Err(Unfit("must be none, bearer or api_key")),
+            _ => Err(ParseError("must be none, bearer or api_key")),
         }
     }
 }

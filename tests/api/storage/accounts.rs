@@ -31,7 +31,7 @@ fn key(tenant: TenantId, n: u128, expires_at: Option<Timestamp>) -> KeyRecord {
     .unwrap()
 }
 
-fn founded(tenant: TenantId, name: &str, keys: Vec<KeyRecord>) -> NewTenant {
+fn new_tenant(tenant: TenantId, name: &str, keys: Vec<KeyRecord>) -> NewTenant {
     NewTenant {
         tenant,
         name: TenantName::try_from(name.to_owned()).unwrap(),
@@ -42,7 +42,7 @@ fn founded(tenant: TenantId, name: &str, keys: Vec<KeyRecord>) -> NewTenant {
 }
 
 pub(super) fn acme() -> NewTenant {
-    founded(tenant(1), "Acme", vec![key(tenant(1), 1, None)])
+    new_tenant(tenant(1), "Acme", vec![key(tenant(1), 1, None)])
 }
 
 #[tokio::test]
@@ -55,7 +55,7 @@ async fn the_keys_of_a_new_tenant_are_on_record() {
 
     stores
         .table
-        .found(&founded(tenant(1), "Acme", keys.clone()))
+        .create_tenant(&new_tenant(tenant(1), "Acme", keys.clone()))
         .await
         .unwrap();
 
@@ -79,8 +79,8 @@ async fn the_keys_of_a_new_tenant_are_on_record() {
 #[tokio::test]
 async fn the_table_never_drops_an_expired_key() {
     let stores = Stores::start().await;
-    let new = founded(tenant(1), "Acme", vec![key(tenant(1), 1, Some(NOW))]);
-    stores.table.found(&new).await.unwrap();
+    let new = new_tenant(tenant(1), "Acme", vec![key(tenant(1), 1, Some(NOW))]);
+    stores.table.create_tenant(&new).await.unwrap();
 
     let items = stores
         .client
@@ -96,15 +96,15 @@ async fn the_table_never_drops_an_expired_key() {
 }
 
 #[tokio::test]
-async fn a_tenant_is_founded_once() {
+async fn a_tenant_is_created_once() {
     let stores = Stores::start().await;
     let new = acme();
-    stores.table.found(&new).await.unwrap();
+    stores.table.create_tenant(&new).await.unwrap();
     let keys = stores.keys().await;
 
-    stores.table.found(&new).await.unwrap();
-    let other = founded(tenant(1), "Evil", vec![key(tenant(1), 2, None)]);
-    let refused = stores.table.found(&other).await;
+    stores.table.create_tenant(&new).await.unwrap();
+    let other = new_tenant(tenant(1), "Evil", vec![key(tenant(1), 2, None)]);
+    let refused = stores.table.create_tenant(&other).await;
 
     assert!(matches!(refused, Err(Error::Taken(Noun::Tenant))));
     assert_eq!(stores.keys().await, keys);

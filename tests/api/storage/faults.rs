@@ -145,7 +145,11 @@ async fn every_write(fault: Fault, times: usize) {
     assert_eq!(stores.table.out_of_turn(due.at).await.unwrap(), []);
 
     let (stores, _, left) = begin().await;
-    stores.table.found(&super::accounts::acme()).await.unwrap();
+    stores
+        .table
+        .create_tenant(&super::accounts::acme())
+        .await
+        .unwrap();
     happened(left);
 }
 

@@ -76,7 +76,8 @@ pub(super) fn echo(seen: &Seen) -> Plain {
 }
 
 pub(super) fn credential(seen: &Seen) -> String {
-    seen.header("authorization").unwrap_or_default().to_owned()
+    let sent = seen.header("authorization").or(seen.header("x-key"));
+    sent.unwrap_or_default().to_owned()
 }
 
 pub(super) fn tool(name: &str) -> Value {

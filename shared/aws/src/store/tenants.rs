@@ -20,7 +20,7 @@ const CREATED_AT: &str = "createdAt";
 
 #[async_trait]
 impl Tenants for DynamoStore {
-    async fn found(&self, new: &NewTenant) -> Result<()> {
+    async fn create_tenant(&self, new: &NewTenant) -> Result<()> {
         let mut writes = self.transaction();
         let mut tenant = items::bare(&Key::Tenant(new.tenant));
         tenant.insert("tenantName".to_owned(), text(new.name.as_str()));

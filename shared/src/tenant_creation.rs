@@ -45,7 +45,7 @@ const WORKSPACE_SCOPES: &[&str] = &[
 ];
 
 /// A new tenant with its keys in the clear: the only moment they are.
-pub struct Founded {
+pub struct CreatedTenant {
     pub tenant: TenantId,
     pub workspace: WorkspaceId,
     /// The user that a `workspace-user` key acts as.
@@ -55,7 +55,7 @@ pub struct Founded {
 }
 
 #[derive(Clone)]
-pub struct Founder {
+pub struct TenantCreator {
     pub store: Arc<dyn Tenants>,
     pub clock: Arc<dyn Clock>,
     pub ids: Arc<dyn Ids>,
@@ -63,8 +63,8 @@ pub struct Founder {
     pub pepper: String,
 }
 
-impl Founder {
-    pub async fn found(&self, name: TenantName, kinds: &[KeyKind]) -> Result<Founded> {
+impl TenantCreator {
+    pub async fn create(&self, name: TenantName, kinds: &[KeyKind]) -> Result<CreatedTenant> {
         let now = self.clock.now();
         let tenant = TenantId::new(self.ids.sortable(now)?);
         let workspace = WorkspaceId::new(self.ids.sortable(now)?);
@@ -83,7 +83,7 @@ impl Founder {
             .map(|(kind, key)| self.record(*kind, key, workspace, user, now))
             .collect();
         self.store
-            .found(&NewTenant {
+            .create_tenant(&NewTenant {
                 tenant,
                 name,
                 workspace,
@@ -91,7 +91,7 @@ impl Founder {
                 created_at: now,
             })
             .await?;
-        Ok(Founded {
+        Ok(CreatedTenant {
             tenant,
             workspace,
             user,

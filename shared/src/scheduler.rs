@@ -48,7 +48,7 @@ pub struct Tally {
     pub faults: Vec<Cause>,
 }
 
-pub struct Rounds {
+pub struct Scheduler {
     pub schedule: Arc<dyn Schedule>,
     pub checkup: Checkup,
     pub clock: Arc<dyn Clock>,
@@ -76,7 +76,7 @@ struct Queue {
     failed: Vec<Due>,
 }
 
-impl Rounds {
+impl Scheduler {
     /// Does the tick of the current minute and of those before it that nobody did. Begins no check after `take_until`.
     ///
     /// Two ticks of the same minute share the work: a minute belongs to one of them, and so does each check out of turn. Should
