@@ -13,11 +13,14 @@ from pathlib import Path
 
 import schemathesis
 from schemathesis.core.parameters import ParameterLocation
-from schemathesis.generation.meta import CoverageScenario, coverage_scenario
+from schemathesis.generation.meta import CoverageScenario, StatefulPhaseData, coverage_scenario
 from schemathesis.specs.openapi import checks
 
 # Where the scripted MCP server of this run listens.
 PEER = os.environ["STEWARD_PEER"]
+
+# A connection for each kind of credential, by the member that replaces it.
+KEPT = json.loads(os.environ["STEWARD_KEPT"])
 
 # What was answered, by operation: without it nobody knows whether a run that found nothing tried anything.
 ANSWERS = collections.defaultdict(collections.Counter)
@@ -38,12 +41,21 @@ def before_call(context, case, kwargs):
         return
     if isinstance(case.body, dict) and not case.meta.is_negative_at(ParameterLocation.BODY):
         case.body = reaching(case.body, number)
+        # Few of the connections that were made up have a credential, and fewer one of this kind. Where requests follow on each
+        # other, the connection is the one that the request before made.
+        is_alone = not isinstance(case.meta.phase.data, StatefulPhaseData)
+        if operation_id(case) == "rotateCredential" and is_alone and number % 2:
+            case.path_parameters["id"] = KEPT[next(iter(case.body))]
     if case.headers and not case.meta.is_negative_at(ParameterLocation.HEADER):
         # One of four is left to be stale or used before. The others would hide what comes behind that refusal.
         if "If-Match" in case.headers and number % 4:
             case.headers["If-Match"] = "*"
         if "Idempotency-Key" in case.headers and number % 4:
             case.headers["Idempotency-Key"] = f"request-{number}"
+
+
+def operation_id(case):
+    return case.operation.definition.raw["operationId"]
 
 
 def reaching(body, number):
@@ -84,7 +96,7 @@ def is_about_state(case, response):
     answer = response.json()
     if answer.get("code") in STATE_CODES:
         return True
-    known = STATE_PROBLEMS.get(case.operation.definition.raw.get("operationId"), [])
+    known = STATE_PROBLEMS.get(operation_id(case), [])
     problems = answer.get("details", [])
     return bool(problems) and all(
         any(re.fullmatch(field, told["field"]) and re.fullmatch(problem, told["problem"]) for field, problem in known) for told in problems
