@@ -84,7 +84,9 @@ pub fn run(function: Function) -> ExitCode {
 
 async fn serve(function: Function) -> Result<(), lambda_http::Error> {
     let app = App::from_environment()?;
-    app.prime().await;
+    if !matches!(function.kind, Kind::Open { .. }) {
+        app.prime().await;
+    }
     match function.kind {
         Kind::Endpoint { .. } | Kind::Open { .. } => {
             lambda_http::run(service_fn(move |request| {
