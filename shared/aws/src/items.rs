@@ -233,7 +233,7 @@ mod tests {
             "name": "日本語",
             "serverUrl": "https://mcp.example.com/mcp?x=1",
             "auth": {"type": "api_key", "header": "x-api-key"},
-            "credential": {"version": id, "origin": "https://mcp.example.com", "updated_at": NOW},
+            "credential": {"version": id, "origin": "https://mcp.example.com", "updatedAt": NOW},
             "enabled": false,
             "checkInterval": 3600,
             "createdAt": NOW,
@@ -331,10 +331,10 @@ mod tests {
         let (tenant, id) = ids();
         let summary: ContractSummary = serde_json::from_value(json!({
             "digest": "abc",
-            "protocol_version": "2026-07-28",
-            "server_info": {"name": "s", "version": ""},
+            "protocolVersion": "2026-07-28",
+            "serverInfo": {"name": "s", "version": ""},
             "instructions": null,
-            "tool_count": 12,
+            "toolCount": 12,
         }))
         .unwrap();
         let written = item(&Key::Contract(tenant, id), &summary).unwrap();
