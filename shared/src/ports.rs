@@ -255,7 +255,7 @@ pub trait Credentials: Send + Sync {
         secret: &Secret,
     ) -> Result<()>;
 
-    /// Makes a staged value the current one.
+    /// Makes a staged value the current one. A value that is not there any more is nobody's, and no error.
     async fn promote(
         &self,
         tenant: TenantId,
