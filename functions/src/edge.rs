@@ -56,6 +56,23 @@ pub struct Vocabulary {
     pub render: fn(&Error, request_id: &str) -> Reply,
 }
 
+impl Vocabulary {
+    /// An endpoint that speaks this vocabulary.
+    pub const fn endpoint(
+        &'static self,
+        name: &'static str,
+        right: Right,
+        handler: Handler,
+    ) -> Function {
+        let kind = Kind::Endpoint {
+            vocabulary: self,
+            right,
+            handler,
+        };
+        Function { name, kind }
+    }
+}
+
 /// An event that is no HTTP request.
 pub struct Event {
     pub payload: Value,

@@ -8,7 +8,7 @@ use shared::error::{Error, Problem};
 
 use crate::edge::{Reply, Vocabulary};
 
-pub const VOCABULARY: Vocabulary = Vocabulary { render };
+pub static VOCABULARY: Vocabulary = Vocabulary { render };
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -59,36 +59,7 @@ fn render(error: &Error, request_id: &str) -> Reply {
         status_reason: reason.map(shared::verdict::Reason::word),
         remedy: reason.and_then(shared::verdict::Reason::remedy),
     };
-    let reply = Reply::json(status(error), &failure).unwrap_or(Reply {
-        status: 500,
-        headers: Vec::new(),
-        body: None,
-    });
-    match error {
-        Error::Throttled {
-            retry_after_seconds,
-        } => reply.with("retry-after", retry_after_seconds.to_string()),
-        Error::Busy | Error::Unavailable(_) => reply.with("retry-after", "1".to_owned()),
-        Error::Unauthenticated => reply.with("www-authenticate", "Bearer".to_owned()),
-        _ => reply,
-    }
-}
-
-const fn status(error: &Error) -> u16 {
-    match error {
-        Error::Invalid(_) | Error::PlainHttp => 400,
-        Error::Unauthenticated => 401,
-        Error::Forbidden(_) => 403,
-        Error::NotFound(_) => 404,
-        Error::Taken(_) | Error::CredentialRequired | Error::NoCredential | Error::Busy => 409,
-        Error::Stale => 412,
-        Error::TooLarge => 413,
-        Error::UnsupportedMediaType => 415,
-        Error::KeyReused | Error::NotProven(_) => 422,
-        Error::Throttled { .. } => 429,
-        Error::Internal(_) => 500,
-        Error::Unavailable(_) => 503,
-    }
+    Reply::failure(error, &failure)
 }
 
 /// Sentences begin with a capital here; in the log they follow a colon.

@@ -39,6 +39,23 @@ impl Reply {
         })
     }
 
+    /// The answer to an error, with what HTTP itself says of it; a vocabulary gives the body.
+    pub fn failure(error: &Error, body: &impl Serialize) -> Self {
+        let reply = Self::json(status(error), body).unwrap_or(Self {
+            status: 500,
+            headers: Vec::new(),
+            body: None,
+        });
+        match error {
+            Error::Throttled {
+                retry_after_seconds,
+            } => reply.with("retry-after", retry_after_seconds.to_string()),
+            Error::Busy | Error::Unavailable(_) => reply.with("retry-after", "1".to_owned()),
+            Error::Unauthenticated => reply.with("www-authenticate", "Bearer".to_owned()),
+            _ => reply,
+        }
+    }
+
     #[must_use]
     pub fn with(mut self, name: &'static str, value: String) -> Self {
         self.headers.push((name, value));
@@ -49,5 +66,22 @@ impl Reply {
     #[must_use]
     pub fn with_version(self, version: Version) -> Self {
         self.with("etag", format!("\"{}\"", version.0))
+    }
+}
+
+const fn status(error: &Error) -> u16 {
+    match error {
+        Error::Invalid(_) | Error::PlainHttp => 400,
+        Error::Unauthenticated => 401,
+        Error::Forbidden(_) => 403,
+        Error::NotFound(_) => 404,
+        Error::Taken(_) | Error::CredentialRequired | Error::NoCredential | Error::Busy => 409,
+        Error::Stale => 412,
+        Error::TooLarge => 413,
+        Error::UnsupportedMediaType => 415,
+        Error::KeyReused | Error::NotProven(_) => 422,
+        Error::Throttled { .. } => 429,
+        Error::Internal(_) => 500,
+        Error::Unavailable(_) => 503,
     }
 }

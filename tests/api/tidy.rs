@@ -118,6 +118,19 @@ fn the_domain_is_deterministic() {
     }
 }
 
+/// What Lambda is, two files know: one for the runtime, one for the request.
+#[test]
+fn two_files_know_lambda() {
+    for (path, text) in sources("functions/src") {
+        let may = path.ends_with("src/edge.rs") || path.ends_with("src/call.rs");
+        assert!(
+            may || !text.contains("lambda_http"),
+            "{} knows Lambda",
+            path.display()
+        );
+    }
+}
+
 /// Keys of the table are spelled in one file.
 #[test]
 fn one_file_spells_keys() {

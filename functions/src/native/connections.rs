@@ -12,7 +12,6 @@ pub mod update;
 
 use serde::Serialize;
 use shared::{
-    caller::Right,
     connection::{Connection, ConnectionId},
     contract::ServerInfo,
     error::Result,
@@ -23,18 +22,7 @@ use shared::{
     verdict::Reason,
 };
 
-use crate::edge::{Function, Handler, Kind, Reply};
-
-pub(super) const fn function(name: &'static str, right: Right, handler: Handler) -> Function {
-    Function {
-        name,
-        kind: Kind::Endpoint {
-            vocabulary: &super::VOCABULARY,
-            right,
-            handler,
-        },
-    }
-}
+use crate::edge::Reply;
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]

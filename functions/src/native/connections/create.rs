@@ -7,12 +7,12 @@ use crate::{
     app::App,
     edge::{Call, Function, Reply},
     fields::Fields,
-    native::auth,
+    native::{VOCABULARY, auth},
 };
 
 const NAME: &str = "native-connections-create";
 
-pub const FUNCTION: Function = super::function(NAME, Right::CreateConnections, |app, call| {
+pub const FUNCTION: Function = VOCABULARY.endpoint(NAME, Right::CreateConnections, |app, call| {
     Box::pin(handle(app, call))
 });
 

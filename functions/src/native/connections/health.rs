@@ -10,10 +10,11 @@ use shared::{
 use crate::{
     app::App,
     edge::{Call, Function, Reply},
+    native::VOCABULARY,
     paging::{Paging, link_next},
 };
 
-pub const FUNCTION: Function = super::function(
+pub const FUNCTION: Function = VOCABULARY.endpoint(
     "native-connections-health",
     Right::ReadConnections,
     |app, call| Box::pin(handle(app, call)),

@@ -10,10 +10,10 @@ use super::McpConnection;
 use crate::{
     app::App,
     edge::{Call, Function, Reply},
-    native::auth,
+    native::{VOCABULARY, auth},
 };
 
-pub const FUNCTION: Function = super::function(
+pub const FUNCTION: Function = VOCABULARY.endpoint(
     "native-connections-rotate",
     Right::UpdateConnections,
     |app, call| Box::pin(handle(app, call)),

@@ -10,9 +10,10 @@ use shared::{
 use crate::{
     app::App,
     edge::{Call, Function, Reply},
+    native::VOCABULARY,
 };
 
-pub const FUNCTION: Function = super::function(
+pub const FUNCTION: Function = VOCABULARY.endpoint(
     "native-connections-test",
     Right::UpdateConnections,
     |app, call| Box::pin(handle(app, call)),

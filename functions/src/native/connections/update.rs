@@ -13,10 +13,10 @@ use crate::{
     app::App,
     edge::{Call, Function, Reply},
     fields::Fields,
-    native::auth,
+    native::{VOCABULARY, auth},
 };
 
-pub const FUNCTION: Function = super::function(
+pub const FUNCTION: Function = VOCABULARY.endpoint(
     "native-connections-update",
     Right::UpdateConnections,
     |app, call| Box::pin(handle(app, call)),
