@@ -48,7 +48,7 @@ impl Default for Limits {
             tools: 1000,
             kept_bytes: 8 * 1024 * 1024,
             light_bytes: 512 * 1024,
-            large_checks: 12,
+            large_checks: 24,
         }
     }
 }

@@ -1,6 +1,9 @@
 //! One check, from the first step to the finding, within one deadline.
 
-use std::sync::{Arc, OnceLock};
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use http::{HeaderName, HeaderValue, header::AUTHORIZATION};
@@ -28,6 +31,9 @@ use crate::{
     tls,
     transcript::Transcript,
 };
+
+/// How late a deadline may be noticed.
+const LATE: Duration = Duration::from_millis(500);
 
 /// How checks are made.
 #[derive(Clone, Debug, Default)]
@@ -127,6 +133,9 @@ impl Prober for McpProber {
         let mut outcome = timeout_at(deadline, run)
             .await
             .unwrap_or(Err(Reason::ResponseTimeout.into()));
+        if Instant::now() > deadline + LATE {
+            outcome = outcome.map_err(blame_ourselves);
+        }
         transcript.close(outcome.as_ref().err().map(|failure| failure.reason));
         if let (Ok(contract), Some(secret)) = (&mut outcome, target.secret) {
             redact::contract(contract, secret);
@@ -138,6 +147,14 @@ impl Prober for McpProber {
             latency_ms,
             steps,
         }
+    }
+}
+
+/// A wait that ended long after its end says that we had no time to look, and nothing about the server.
+fn blame_ourselves(failure: Failure) -> Failure {
+    match failure.reason {
+        Reason::ConnectTimeout | Reason::ResponseTimeout => Reason::InternalError.into(),
+        _ => failure,
     }
 }
 

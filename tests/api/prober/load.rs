@@ -4,9 +4,10 @@ use std::time::{Duration, Instant};
 
 use futures::future::join_all;
 use harness::peers::{Behaviour, Peer};
+use shared::verdict::Reason;
 use shared_mcp::Limits;
 
-use super::{check, outcome, prober};
+use super::{check, check_openly, outcome, prober};
 
 /// Two hundred checks of a server that takes half a second for each answer take little longer than one.
 #[tokio::test(flavor = "current_thread")]
@@ -39,4 +40,23 @@ async fn floods_are_cut_off_together() {
         let limit = u64::try_from(limits.total.as_millis()).unwrap_or(u64::MAX) + 500;
         assert!(finding.latency_ms <= limit, "{} ms", finding.latency_ms);
     }
+}
+
+/// A runtime that was busy with something else for a second has not given the server its time.
+#[tokio::test]
+async fn a_deadline_that_we_slept_through_is_not_held_against_the_server() {
+    let limits = Limits {
+        total: Duration::from_millis(200),
+        ..Limits::default()
+    };
+    let peer = Peer::hostile(Behaviour::Slow(Duration::from_secs(5)))
+        .start()
+        .await;
+    let prober = prober(limits);
+    let busy = async {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        std::thread::sleep(Duration::from_secs(1));
+    };
+    let (finding, ()) = tokio::join!(check_openly(&prober, &peer), busy);
+    assert_eq!(outcome(&finding), Err(Reason::InternalError));
 }
