@@ -1,5 +1,7 @@
 //! What one check found: a reason from a closed list, and the transcript of how it was found.
 
+use std::{any::Any, sync::Arc};
+
 use serde::{Deserialize, Serialize};
 
 use crate::contract::Contract;
@@ -256,6 +258,8 @@ pub struct Finding {
     /// Milliseconds from the first step to the last.
     pub latency_ms: u64,
     pub steps: Vec<Step>,
+    /// What the prober reserved for a large contract. It is given back when the finding is dropped, and not before.
+    pub reserved: Option<Arc<dyn Any + Send + Sync>>,
 }
 
 impl Finding {
@@ -266,6 +270,7 @@ impl Finding {
             era,
             latency_ms: 0,
             steps: Vec::new(),
+            reserved: None,
         }
     }
 }

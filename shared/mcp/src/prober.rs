@@ -27,7 +27,7 @@ use crate::{
     limits::Limits,
     redact,
     resolve::{PlatformResolver, Resolve},
-    room::{Budget, Room},
+    room::{self, Budget, Room},
     tls,
     transcript::Transcript,
 };
@@ -101,6 +101,7 @@ impl McpProber {
         &self,
         target: &Target<'_>,
         deadline: Instant,
+        place_in_room: room::Place,
         era: &mut Option<Era>,
         transcript: &mut Transcript,
     ) -> Result<Contract, Failure> {
@@ -110,7 +111,7 @@ impl McpProber {
         };
         let place = self.place(guard, target)?;
         let resolver = &*self.resolver;
-        let budget = Budget::new(limits, &self.room);
+        let budget = Budget::new(limits, &self.room, place_in_room);
         let channel =
             Channel::open(place, guard, resolver, limits, budget, deadline, transcript).await?;
         let mut client = Client::new(channel, limits, deadline, target.era);
@@ -128,8 +129,9 @@ impl Prober for McpProber {
         let mut transcript = Transcript::begin();
         let mut era = target.era;
         let deadline = Instant::now() + self.settings.limits.total;
+        let place = room::Place::default();
         // Every wait inside has its own end; this one is for the wait that somebody forgets.
-        let run = self.run(&target, deadline, &mut era, &mut transcript);
+        let run = self.run(&target, deadline, place.clone(), &mut era, &mut transcript);
         let mut outcome = timeout_at(deadline, run)
             .await
             .unwrap_or(Err(Reason::ResponseTimeout.into()));
@@ -146,6 +148,7 @@ impl Prober for McpProber {
             era,
             latency_ms,
             steps,
+            reserved: Some(place),
         }
     }
 }

@@ -3,7 +3,7 @@
 //! Most answers are small, and any number of checks may hold one. A check whose answers would grow large waits for one of a few places
 //! first. So two hundred hostile servers, checked at once, cost no more memory than a few of them.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use shared::verdict::Reason;
 use tokio::{
@@ -23,6 +23,9 @@ impl Room {
     }
 }
 
+/// The place of one check, once it needs one. Held for as long as anybody holds what the check learned.
+pub(crate) type Place = Arc<OnceLock<OwnedSemaphorePermit>>;
+
 /// What one check may still read, and its place once it needs one.
 #[derive(Debug)]
 pub(crate) struct Budget {
@@ -31,16 +34,16 @@ pub(crate) struct Budget {
     /// Memory that may still be taken without a place.
     light: usize,
     room: Room,
-    place: Option<OwnedSemaphorePermit>,
+    place: Place,
 }
 
 impl Budget {
-    pub(crate) fn new(limits: &Limits, room: &Room) -> Self {
+    pub(crate) fn new(limits: &Limits, room: &Room, place: Place) -> Self {
         Self {
             left: limits.check_bytes,
             light: limits.light_bytes,
             room: room.clone(),
-            place: None,
+            place,
         }
     }
 
@@ -51,10 +54,10 @@ impl Budget {
             .checked_sub(data.len())
             .ok_or(Reason::ResponseTooLarge)?;
         self.light = self.light.saturating_sub(weight(data));
-        if self.light == 0 && self.place.is_none() {
+        if self.light == 0 && self.place.get().is_none() {
             let place = timeout_at(until, Arc::clone(&self.room.0).acquire_owned()).await;
             let place = place.ok().and_then(Result::ok);
-            self.place = Some(place.ok_or(Reason::InternalError)?);
+            let _ = self.place.set(place.ok_or(Reason::InternalError)?);
         }
         Ok(())
     }
@@ -93,7 +96,9 @@ mod tests {
     #[tokio::test]
     async fn a_small_answer_needs_no_place() {
         let room = Room::new(&limits());
-        let mut budgets: Vec<_> = (0..50).map(|_| Budget::new(&limits(), &room)).collect();
+        let mut budgets: Vec<_> = (0..50)
+            .map(|_| Budget::new(&limits(), &room, Place::default()))
+            .collect();
         for budget in &mut budgets {
             assert_eq!(budget.take(&[b'x'; 9_999], soon()).await, Ok(()));
         }
@@ -102,7 +107,8 @@ mod tests {
     #[tokio::test]
     async fn a_large_one_waits_until_a_place_is_free() {
         let room = Room::new(&limits());
-        let [mut first, mut second] = [(); 2].map(|()| Budget::new(&limits(), &room));
+        let [mut first, mut second] =
+            [(); 2].map(|()| Budget::new(&limits(), &room, Place::default()));
         assert_eq!(first.take(&[b'x'; 20_000], soon()).await, Ok(()));
         // Braces weigh what they become.
         assert_eq!(
@@ -116,7 +122,7 @@ mod tests {
     #[tokio::test]
     async fn nobody_reads_more_than_a_check_may() {
         let limits = limits();
-        let mut budget = Budget::new(&limits, &Room::new(&limits));
+        let mut budget = Budget::new(&limits, &Room::new(&limits), Place::default());
         let most = vec![b'x'; limits.check_bytes];
         assert_eq!(budget.take(&most, soon()).await, Ok(()));
         assert_eq!(
