@@ -10,10 +10,15 @@ use uuid::Uuid;
 use zeroize::Zeroizing;
 
 use crate::{
+    error::Error,
+    right::{Right, Scope},
     tenant::{TenantId, UserId, WorkspaceId},
-    text::ParseError,
+    text::{Document, Label, ParseError, Text},
     timestamp::Timestamp,
 };
+
+/// What a key's description may have in characters.
+pub const MAX_DESCRIPTION: usize = 500;
 
 /// Whom a request comes from. It exists only where a key was found good.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,13 +31,64 @@ pub struct Caller {
     /// The user that a `workspace-user` key acts as.
     pub user: Option<UserId>,
     pub scopes: Vec<Scope>,
+    /// The system key that came with the caller's own: then it is the gateway that asks, for the holder of that key.
+    pub gateway: Option<KeyId>,
 }
+
+/// What the gateway may do by itself: read the configuration it serves by, and tell what it found.
+const SYSTEM_RIGHTS: [Right; 5] = [
+    Right::READ_CONNECTIONS,
+    Right::READ_WORKSPACE_CONNECTIONS,
+    Right::READ_SERVERS,
+    Right::UPDATE_SERVERS,
+    Right::INVOKE,
+];
 
 impl Caller {
     pub fn may(&self, right: Right) -> bool {
-        self.scopes
-            .iter()
-            .any(|scope| scope.as_str() == right.scope())
+        self.kind == KeyKind::System && SYSTEM_RIGHTS.contains(&right)
+            || self.scopes.iter().any(|scope| scope.grants(right))
+    }
+
+    /// The right, or the error that names it.
+    pub fn demand(&self, right: Right) -> Result<(), Error> {
+        if self.may(right) {
+            Ok(())
+        } else {
+            Err(Error::Forbidden(right))
+        }
+    }
+
+    /// The same for what the gateway serves by: it may read that, and tell what it found, for everybody who may call tools.
+    pub fn demand_unless_serving(&self, right: Right) -> Result<(), Error> {
+        if self.is_gateway() && self.may(Right::INVOKE) {
+            Ok(())
+        } else {
+            self.demand(right)
+        }
+    }
+
+    /// The same caller where another key came with the request. A system key of the tenant shows that it is the gateway that asks for him; any other
+    /// says nothing.
+    #[must_use]
+    pub fn through(self, other: &Self) -> Self {
+        let is_gateway = other.kind == KeyKind::System && other.tenant == self.tenant;
+        Self {
+            gateway: is_gateway.then_some(other.key),
+            ..self
+        }
+    }
+
+    /// Whether it is the gateway that asks, for itself or for the holder of another key.
+    pub fn is_gateway(&self) -> bool {
+        self.kind == KeyKind::System || self.gateway.is_some()
+    }
+
+    /// Whether a scope may be given to a new key by this caller: only what he holds himself. Nobody but a workspace's key calls tools, so
+    /// there it is enough to reach the whole tenant.
+    pub fn covers(&self, scope: &Scope) -> bool {
+        let reaches_all = self.kind == KeyKind::OrganisationService;
+        self.scopes.contains(scope) || reaches_all && scope.grants(Right::INVOKE)
     }
 }
 
@@ -43,14 +99,29 @@ pub enum KeyKind {
     OrganisationService,
     WorkspaceService,
     WorkspaceUser,
+    /// The gateway's own. It alone is shown the secrets of what it serves.
+    System,
 }
 
 impl KeyKind {
+    pub const ALL: [Self; 4] = [
+        Self::OrganisationService,
+        Self::WorkspaceService,
+        Self::WorkspaceUser,
+        Self::System,
+    ];
+
+    /// Whether its keys reach one workspace only.
+    pub const fn is_of_workspace(self) -> bool {
+        matches!(self, Self::WorkspaceService | Self::WorkspaceUser)
+    }
+
     pub const fn word(self) -> &'static str {
         match self {
             Self::OrganisationService => "organisation-service",
             Self::WorkspaceService => "workspace-service",
             Self::WorkspaceUser => "workspace-user",
+            Self::System => "system",
         }
     }
 }
@@ -59,83 +130,20 @@ impl FromStr for KeyKind {
     type Err = ParseError;
 
     fn from_str(text: &str) -> Result<Self, ParseError> {
-        [
-            Self::OrganisationService,
-            Self::WorkspaceService,
-            Self::WorkspaceUser,
-        ]
-        .into_iter()
-        .find(|kind| kind.word() == text)
-        .ok_or(ParseError(
-            "must be organisation-service, workspace-service or workspace-user",
-        ))
+        Self::ALL
+            .into_iter()
+            .find(|kind| kind.word() == text)
+            .ok_or(ParseError(
+                "must be organisation-service, workspace-service, workspace-user or system",
+            ))
     }
 }
 
-/// What may be done with a connection. Rights are exact: `List` does not imply `Read`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Right {
-    CreateConnections,
-    ReadConnections,
-    UpdateConnections,
-    DeleteConnections,
-    ListConnections,
-}
-
-impl Right {
-    pub const ALL: [Self; 5] = [
-        Self::CreateConnections,
-        Self::ReadConnections,
-        Self::UpdateConnections,
-        Self::DeleteConnections,
-        Self::ListConnections,
-    ];
-
-    /// The scope that grants it, in Portkey's spelling: a connection is their organisation integration, and one thing has one right.
-    pub const fn scope(self) -> &'static str {
-        match self {
-            Self::CreateConnections => "organisation_mcp_integrations.create",
-            Self::ReadConnections => "organisation_mcp_integrations.read",
-            Self::UpdateConnections => "organisation_mcp_integrations.update",
-            Self::DeleteConnections => "organisation_mcp_integrations.delete",
-            Self::ListConnections => "organisation_mcp_integrations.list",
-        }
-    }
-}
-
-/// A scope as a key holds it, such as `mcp_servers.read`. Scopes of other vocabularies are kept as they are.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String")]
-pub struct Scope(String);
-
-impl Scope {
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl From<Right> for Scope {
-    fn from(right: Right) -> Self {
-        Self(right.scope().to_owned())
-    }
-}
-
-impl TryFrom<String> for Scope {
+impl TryFrom<String> for KeyKind {
     type Error = ParseError;
 
     fn try_from(text: String) -> Result<Self, ParseError> {
-        let fits = !text.is_empty()
-            && text.len() <= 100
-            && text
-                .bytes()
-                .all(|byte| byte.is_ascii_lowercase() || byte == b'_' || byte == b'.');
-        if fits {
-            Ok(Self(text))
-        } else {
-            Err(ParseError(
-                "must be lower-case words joined by dots and underscores",
-            ))
-        }
+        text.parse()
     }
 }
 
@@ -147,6 +155,10 @@ pub struct KeyId(Uuid);
 impl KeyId {
     pub const fn new(id: Uuid) -> Self {
         Self(id)
+    }
+
+    pub const fn uuid(self) -> Uuid {
+        self.0
     }
 }
 
@@ -161,6 +173,14 @@ impl FromStr for KeyId {
 
     fn from_str(text: &str) -> Result<Self, uuid::Error> {
         text.parse().map(Self)
+    }
+}
+
+impl TryFrom<String> for KeyId {
+    type Error = ParseError;
+
+    fn try_from(text: String) -> Result<Self, ParseError> {
+        text.parse().map_err(|_| ParseError("must be a UUID"))
     }
 }
 
@@ -253,7 +273,14 @@ pub struct KeyRecord {
     pub tenant: TenantId,
     pub id: KeyId,
     pub hash: KeyHash,
+    /// After a rotation the old key opens as well, for a while.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub previous: Option<PreviousHash>,
     pub kind: KeyKind,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<Label>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<Text<MAX_DESCRIPTION>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub workspace: Option<WorkspaceId>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -261,7 +288,58 @@ pub struct KeyRecord {
     pub scopes: Vec<Scope>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Timestamp>,
+    /// Limits, defaults and the like, which are the gateway's affair and only kept here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub settings: Option<Document>,
     pub created_at: Timestamp,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub updated_at: Option<Timestamp>,
+    /// Counts the writes of this row.
+    #[serde(default)]
+    pub revision: u64,
+}
+
+/// The hash of a key that was replaced.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct PreviousHash {
+    pub hash: KeyHash,
+    pub until: Timestamp,
+}
+
+/// How long a replaced key still opens, in milliseconds: 30 minutes to 30 days.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Transition(u32);
+
+impl Transition {
+    pub fn end(self, now: Timestamp) -> Timestamp {
+        Timestamp::from_millis(now.millis() + i64::from(self.0))
+    }
+}
+
+impl TryFrom<u32> for Transition {
+    type Error = ParseError;
+
+    fn try_from(millis: u32) -> Result<Self, ParseError> {
+        match millis {
+            1_800_000..=2_592_000_000 => Ok(Self(millis)),
+            _ => Err(ParseError("must be between 1800000 and 2592000000")),
+        }
+    }
+}
+
+impl KeyRecord {
+    fn opens_with(&self, presented: &KeyHash, now: Timestamp) -> bool {
+        let opens = self.hash.matches(presented);
+        let opened = self
+            .previous
+            .as_ref()
+            .is_some_and(|previous| previous.hash.matches(presented) && previous.until > now);
+        opens || opened
+    }
+
+    pub fn is_expired(&self, now: Timestamp) -> bool {
+        self.expires_at.is_some_and(|expires_at| expires_at <= now)
+    }
 }
 
 /// Why a key does not open the door.
@@ -289,12 +367,9 @@ pub fn admit(
 ) -> Result<Caller, Refusal> {
     let presented = KeyHash::of(key, pepper);
     let record = record
-        .filter(|record| record.hash.matches(&presented))
+        .filter(|record| record.opens_with(&presented, now))
         .ok_or(Refusal::UnknownKey)?;
-    if record
-        .expires_at
-        .is_some_and(|expires_at| expires_at <= now)
-    {
+    if record.is_expired(now) {
         return Err(Refusal::ExpiredKey);
     }
     Ok(Caller {
@@ -304,6 +379,7 @@ pub fn admit(
         workspace: record.workspace,
         user: record.user,
         scopes: record.scopes,
+        gateway: None,
     })
 }
 
@@ -329,12 +405,18 @@ mod tests {
             tenant: key.tenant,
             id: key.id,
             hash: KeyHash::of(key, PEPPER),
+            previous: None,
             kind: KeyKind::OrganisationService,
+            name: None,
+            description: None,
             workspace: None,
             user: None,
-            scopes: vec![Right::ReadConnections.into()],
+            scopes: vec![Right::READ_CONNECTIONS.into()],
             expires_at,
+            settings: None,
             created_at: NOW,
+            updated_at: None,
+            revision: 0,
         }
     }
 
@@ -415,8 +497,88 @@ mod tests {
     fn rights_are_exact() {
         let good = key(3);
         let caller = admit(&good, Some(record(&good, None)), PEPPER, NOW).unwrap();
-        for right in Right::ALL {
-            assert_eq!(caller.may(right), right == Right::ReadConnections);
+        for right in Right::CONNECTIONS {
+            assert_eq!(caller.may(right), right == Right::READ_CONNECTIONS);
         }
+    }
+
+    #[test]
+    fn a_system_key_of_the_tenant_shows_the_gateway() {
+        let caller = |secret, kind, tenant| {
+            let key = ApiKey::new(
+                TenantId::new(Uuid::from_u128(tenant)),
+                KeyId::new(Uuid::from_u128(u128::from(secret))),
+                [secret; 32],
+            );
+            let record = KeyRecord {
+                kind,
+                ..record(&key, None)
+            };
+            admit(&key, Some(record), PEPPER, NOW).unwrap()
+        };
+        let user = caller(1, KeyKind::WorkspaceUser, 7);
+        let through = |kind, tenant| user.clone().through(&caller(2, kind, tenant)).gateway;
+        assert_eq!(
+            through(KeyKind::System, 7),
+            Some(KeyId::new(Uuid::from_u128(2)))
+        );
+        assert_eq!(through(KeyKind::System, 8), None);
+        assert_eq!(through(KeyKind::OrganisationService, 7), None);
+    }
+
+    #[test]
+    fn a_transition_is_neither_short_nor_endless() {
+        for (millis, good) in [
+            (0, false),
+            (1_799_999, false),
+            (1_800_000, true),
+            (2_592_000_000, true),
+            (2_592_000_001, false),
+            (u32::MAX, false),
+        ] {
+            assert_eq!(Transition::try_from(millis).is_ok(), good, "{millis}");
+        }
+        let half_an_hour = Transition::try_from(1_800_000).unwrap();
+        assert_eq!(half_an_hour.end(NOW), NOW.plus_seconds(1800));
+    }
+
+    #[test]
+    fn the_gateway_serves_whoever_may_call_tools() {
+        let good = key(3);
+        let mut caller = admit(&good, Some(record(&good, None)), PEPPER, NOW).unwrap();
+        caller.scopes = vec![Right::INVOKE.into()];
+        assert!(caller.demand_unless_serving(Right::READ_SERVERS).is_err());
+        caller.gateway = Some(good.id);
+        assert!(caller.demand_unless_serving(Right::READ_SERVERS).is_ok());
+        assert!(caller.demand(Right::READ_SERVERS).is_err());
+        caller.scopes = vec![Right::READ_SERVERS.into()];
+        assert!(caller.demand_unless_serving(Right::READ_SERVERS).is_ok());
+        assert!(caller.demand_unless_serving(Right::UPDATE_SERVERS).is_err());
+    }
+
+    #[test]
+    fn a_rotated_key_opens_until_its_time_is_over() {
+        let (old, new) = (key(3), key(4));
+        let until = NOW.plus_seconds(60);
+        let mut rotated = record(&new, None);
+        rotated.previous = Some(PreviousHash {
+            hash: KeyHash::of(&old, PEPPER),
+            until,
+        });
+        let opens = |key: &ApiKey, now| admit(key, Some(rotated.clone()), PEPPER, now).is_ok();
+        assert!(opens(&new, NOW) && opens(&new, until));
+        assert!(opens(&old, NOW) && !opens(&old, until));
+        assert!(!opens(&key(5), NOW));
+    }
+
+    #[test]
+    fn nobody_gives_what_he_does_not_hold() {
+        let good = key(3);
+        let mut caller = admit(&good, Some(record(&good, None)), PEPPER, NOW).unwrap();
+        assert!(caller.covers(&Right::READ_CONNECTIONS.into()));
+        assert!(!caller.covers(&Right::LIST_CONNECTIONS.into()));
+        assert!(caller.covers(&Right::INVOKE.into()));
+        caller.kind = KeyKind::WorkspaceService;
+        assert!(!caller.covers(&Right::INVOKE.into()));
     }
 }

@@ -163,12 +163,23 @@ impl Checkup {
             secret: secret.as_ref(),
             era: health.era,
         };
-        self.prober.check(target).await
+        let mut finding = self.prober.check(target).await;
+        if let Err(failure) = &mut finding.outcome
+            && connection.auth.is_completed_elsewhere()
+            && matches!(
+                failure.reason,
+                Reason::AuthRequired | Reason::CredentialRejected
+            )
+        {
+            // That is what a sound server says to whoever comes without a user's tokens.
+            failure.reason = Reason::UserAuthRequired;
+        }
+        finding
     }
 
     /// The secret to send, if one is needed. It leaves the store only for the origin it was given for.
     async fn secret_of(&self, connection: &Connection) -> Result<Option<Secret>, Reason> {
-        if !connection.auth.needs_credential() {
+        if connection.credential.is_none() && !connection.auth.needs_credential() {
             return Ok(None);
         }
         let credential = connection
@@ -178,7 +189,7 @@ impl Checkup {
             .ok_or(Reason::CredentialMissing)?;
         let read = self
             .credentials
-            .read(connection.tenant, connection.id, credential.version)
+            .read(connection.tenant, connection.id.into(), credential.version)
             .await;
         match read {
             Ok(Some(secret)) => Ok(Some(secret)),

@@ -7,10 +7,14 @@ use url::{Host, Url};
 
 use crate::{
     credential::{CredentialRef, CredentialVersion},
-    tenant::TenantId,
-    text::{ParseError, uuid_id},
+    slug::Slug,
+    tenant::{TenantId, WorkspaceId},
+    text::{Document, ParseError, Text, uuid_id},
     timestamp::Timestamp,
 };
+
+/// What a connection's description may have in characters.
+pub const MAX_DESCRIPTION: usize = 2000;
 
 uuid_id! {
     /// A connection's id, the same in every vocabulary. Version 7, so that ids sort by creation.
@@ -89,7 +93,7 @@ impl ServerUrl {
         }
         if !url.username().is_empty() || url.password().is_some() {
             return Err(ParseError(
-                "must not contain a user name or password; use authType and bearerToken",
+                "must not contain a user name or password; give the credential by itself",
             ));
         }
         if url.fragment().is_some() {
@@ -212,6 +216,52 @@ pub enum Auth {
     ApiKey {
         header: HeaderName,
     },
+    /// The credential, where there is one, is a [`Configuration`](crate::configuration::Configuration).
+    Configured {
+        method: Method,
+    },
+}
+
+/// What a configuration is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Method {
+    None,
+    /// Headers that are the same for everybody.
+    Headers,
+    /// Each user lets the gateway act for him, with tokens of his own.
+    OauthAuto,
+    /// The gateway fetches tokens with a client's secret.
+    OauthClientCredentials,
+}
+
+impl Method {
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Headers => "headers",
+            Self::OauthAuto => "oauth_auto",
+            Self::OauthClientCredentials => "oauth_client_credentials",
+        }
+    }
+}
+
+impl TryFrom<String> for Method {
+    type Error = ParseError;
+
+    fn try_from(text: String) -> Result<Self, ParseError> {
+        [
+            Self::None,
+            Self::Headers,
+            Self::OauthAuto,
+            Self::OauthClientCredentials,
+        ]
+        .into_iter()
+        .find(|method| method.word() == text)
+        .ok_or(ParseError(
+            "must be oauth_auto, oauth_client_credentials, headers or none",
+        ))
+    }
 }
 
 impl Auth {
@@ -220,20 +270,86 @@ impl Auth {
             Self::None => "none",
             Self::Bearer => "bearer",
             Self::ApiKey { .. } => "api_key",
+            Self::Configured { method } => method.word(),
         }
     }
 
-    pub const fn needs_credential(&self) -> bool {
+    /// The same where only methods are told apart: a bearer token and an API key are headers.
+    pub const fn method(&self) -> Method {
+        match self {
+            Self::None => Method::None,
+            Self::Bearer | Self::ApiKey { .. } => Method::Headers,
+            Self::Configured { method } => *method,
+        }
+    }
+
+    /// Whether a credential can go with it.
+    pub const fn takes_credential(&self) -> bool {
         !matches!(self, Self::None)
+    }
+
+    /// Whether it is nothing without a credential, so that none is registered without.
+    pub const fn demands_credential(&self) -> bool {
+        matches!(self, Self::Bearer | Self::ApiKey { .. })
+    }
+
+    /// Whether a check is pointless without a credential.
+    pub const fn needs_credential(&self) -> bool {
+        matches!(self.method(), Method::Headers)
+    }
+
+    /// Whether the server has to ask for more than we have: for tokens that are the users' or the gateway's own affair.
+    pub const fn is_completed_elsewhere(&self) -> bool {
+        matches!(
+            self.method(),
+            Method::OauthAuto | Method::OauthClientCredentials
+        )
     }
 
     /// The header that carries an API key.
     pub fn header_name(&self) -> Option<&str> {
         match self {
             Self::ApiKey { header } => Some(header.as_str()),
-            Self::None | Self::Bearer => None,
+            Self::None | Self::Bearer | Self::Configured { .. } => None,
         }
     }
+}
+
+/// How the gateway reaches the server. Checks speak Streamable HTTP, whatever it says here, and tell what they find.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Transport {
+    #[default]
+    Http,
+    Sse,
+}
+
+impl TryFrom<String> for Transport {
+    type Error = ParseError;
+
+    fn try_from(text: String) -> Result<Self, ParseError> {
+        match text.as_str() {
+            "http" => Ok(Self::Http),
+            "sse" => Ok(Self::Sse),
+            _ => Err(ParseError("must be http or sse")),
+        }
+    }
+}
+
+/// What a connection has besides what is needed to reach it. All of it can be edited.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Details {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<Text<MAX_DESCRIPTION>>,
+    #[serde(default)]
+    pub transport: Transport,
+    /// The credential without its values, where it is a configuration that was given as one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shape: Option<Document>,
+    /// Where the gateway finds further secrets: references, and no secrets.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret_mappings: Option<Document>,
 }
 
 /// Seconds between two checks, 60 to 3600. The wheel turns in minutes, so a part of a minute counts as a whole one.
@@ -301,6 +417,23 @@ pub struct Connection {
     pub tenant: TenantId,
     pub id: ConnectionId,
     pub name: ConnectionName,
+    /// Another connection holds this name, or did when this one took it. Of connections that share a name at most one holds it.
+    #[serde(default)]
+    pub shares_name: bool,
+    /// Absent on rows from before there were slugs; then the id serves.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slug: Option<Slug>,
+    /// The workspace it belongs to; absent where it belongs to the whole tenant.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub workspace: Option<WorkspaceId>,
+    /// Whether workspaces may use it of which nothing else is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub global_access: Option<bool>,
+    /// The user who made it, or the key where no user did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<String>,
+    #[serde(default)]
+    pub details: Details,
     pub server_url: ServerUrl,
     pub auth: Auth,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -335,6 +468,13 @@ impl Connection {
                 ..
             })
         )
+    }
+
+    /// What names it in addresses.
+    pub fn slug_text(&self) -> String {
+        self.slug
+            .as_ref()
+            .map_or_else(|| self.id.to_string(), |slug| slug.as_str().to_owned())
     }
 
     /// The period in minutes at which the wheel checks it; nothing when it is not checked.

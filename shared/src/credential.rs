@@ -6,14 +6,20 @@ use serde::{Deserialize, Deserializer, Serialize, de};
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
-use crate::{connection::Origin, timestamp::Timestamp};
+use crate::{
+    connection::{ConnectionId, Origin},
+    timestamp::Timestamp,
+};
 
 /// What Secrets Manager takes as well, with room to spare: no token in use is longer.
 const MAX_BYTES: usize = 8 * 1024;
+/// Secrets Manager takes 64 KiB.
+const MAX_DOCUMENT_BYTES: usize = 60 * 1024;
 
 /// A secret value. It cannot be printed or serialized, only exposed on purpose, and it is wiped when dropped.
 ///
-/// Holds visible ASCII only, so that it can never break out of the header it is sent in.
+/// A single value holds visible ASCII only, so that it can never break out of the header it is sent in; a document is taken apart before any of
+/// it is sent.
 #[derive(Clone)]
 pub struct Secret(Zeroizing<String>);
 
@@ -33,6 +39,19 @@ impl Secret {
         Ok(Self(text))
     }
 
+    /// A secret that is a document of several values, such as the headers of a connection with their names.
+    pub fn document(text: &str) -> Result<Self, &'static str> {
+        if text.len() > MAX_DOCUMENT_BYTES {
+            return Err("must be at most 61440 bytes as JSON");
+        }
+        Ok(Self(Zeroizing::new(text.to_owned())))
+    }
+
+    /// What is stored, whichever of both it is: it was judged when it came in.
+    pub fn stored(text: String) -> Self {
+        Self(Zeroizing::new(text))
+    }
+
     /// The value itself, for the two places that need it: the store and the wire.
     pub fn expose(&self) -> &str {
         &self.0
@@ -46,6 +65,28 @@ impl<'de> Deserialize<'de> for Secret {
             Ok(serde_json::Value::String(text)) => Self::parse(text).map_err(de::Error::custom),
             _ => Err(de::Error::custom("must be a string")),
         }
+    }
+}
+
+/// Whose secret it is: a connection's, or a user's on a server. Ids of both are drawn from one source, so no two are the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct HolderId(Uuid);
+
+impl HolderId {
+    pub const fn new(id: Uuid) -> Self {
+        Self(id)
+    }
+}
+
+impl fmt::Display for HolderId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.hyphenated().fmt(f)
+    }
+}
+
+impl From<ConnectionId> for HolderId {
+    fn from(id: ConnectionId) -> Self {
+        Self::new(id.uuid())
     }
 }
 

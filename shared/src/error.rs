@@ -2,7 +2,7 @@
 //!
 //! What a check found is not an error but a [`Reason`](crate::verdict::Reason).
 
-use crate::{caller::Right, verdict::Reason};
+use crate::{right::Right, verdict::Reason};
 
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -36,8 +36,14 @@ pub enum Error {
     PlainHttp,
     #[error("the API key is missing, unknown or expired")]
     Unauthenticated,
-    #[error("the API key lacks the scope {}", .0.scope())]
+    #[error("the API key lacks the scope {0}")]
     Forbidden(Right),
+    /// It needs one of several scopes.
+    #[error("the API key lacks the scope {}", any_of(.0))]
+    ForbiddenAll(&'static [Right]),
+    /// What a key may not do whatever its scopes.
+    #[error("{0}")]
+    NotAllowed(&'static str),
     /// Also what exists, but not for this tenant.
     #[error("{0} not found")]
     NotFound(Noun),
@@ -48,6 +54,9 @@ pub enum Error {
         "the new serverUrl is on another origin, so the credential must be given again in the same request"
     )]
     CredentialRequired,
+    /// What others depend on stays.
+    #[error("the {0} is still in use: {1}")]
+    InUse(Noun, &'static str),
     #[error("the connection uses authType none and has no credential to replace")]
     NoCredential,
     /// The version the caller saw is not the current one.
@@ -60,8 +69,8 @@ pub enum Error {
     /// The server did not accept the new credential; the old one stays.
     #[error("the new credential was not accepted by the server; the old one stays in use")]
     NotProven(Reason),
-    #[error("the request body is over 64 KiB")]
-    TooLarge,
+    #[error("the request body is over {0} KiB")]
+    TooLarge(usize),
     #[error("the request body must be application/json")]
     UnsupportedMediaType,
     #[error("too many requests; try again later")]
@@ -86,16 +95,17 @@ impl Error {
         match self {
             Self::Invalid(_) | Self::PlainHttp => "invalid_request",
             Self::Unauthenticated => "unauthenticated",
-            Self::Forbidden(_) => "forbidden",
+            Self::Forbidden(_) | Self::ForbiddenAll(_) | Self::NotAllowed(_) => "forbidden",
             Self::NotFound(_) => "not_found",
             Self::Taken(_) => "name_taken",
+            Self::InUse(..) => "in_use",
             Self::CredentialRequired => "credential_required",
             Self::NoCredential => "no_credential",
             Self::Stale => "version_mismatch",
             Self::Busy => "busy",
             Self::KeyReused => "idempotency_key_reused",
             Self::NotProven(_) => "credential_not_proven",
-            Self::TooLarge => "body_too_large",
+            Self::TooLarge(_) => "body_too_large",
             Self::UnsupportedMediaType => "unsupported_media_type",
             Self::Throttled { .. } => "too_many_requests",
             Self::Unavailable(_) => "unavailable",
@@ -104,12 +114,23 @@ impl Error {
     }
 }
 
+fn any_of(rights: &[Right]) -> String {
+    let scopes: Vec<_> = rights.iter().map(ToString::to_string).collect();
+    scopes.join(" or ")
+}
+
 /// The things that can be missing or taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Noun {
     Connection,
     ConnectionName,
+    Slug,
+    Server,
     Tenant,
+    Workspace,
+    Member,
+    ApiKey,
+    UserConnection,
 }
 
 impl std::fmt::Display for Noun {
@@ -117,7 +138,13 @@ impl std::fmt::Display for Noun {
         f.write_str(match self {
             Self::Connection => "connection",
             Self::ConnectionName => "name",
+            Self::Slug => "slug",
+            Self::Server => "server",
             Self::Tenant => "tenant",
+            Self::Workspace => "workspace",
+            Self::Member => "workspace user",
+            Self::ApiKey => "API key",
+            Self::UserConnection => "user's connection",
         })
     }
 }

@@ -1,31 +1,53 @@
 //! What mcp-steward is, without AWS, HTTP, a clock or randomness.
 //!
-//! Read in this order: the nouns ([`tenant`], [`caller`], [`connection`], [`credential`], [`contract`]), what a check finds
-//! ([`verdict`]) and what becomes of it ([`health`], [`history`], [`wheel`]), what is needed from outside ([`ports`]), and
-//! what is done with all of it: [`registry`] keeps connections and their credentials, [`checkup`] proves that they work,
-//! [`rotation`] replaces a credential with proof, [`scheduler`] checks what is due, [`sweep`] repairs what a crash left, [`search`] lists, and
-//! [`tenant_creation`] is where tenants come from.
+//! Read in this order: the nouns ([`tenant`], [`workspace`], [`caller`], [`right`], [`connection`], [`server`], [`access`],
+//! [`user_connection`], [`credential`], [`grant`], [`configuration`], [`contract`], [`capability`]), what a check finds ([`verdict`]) and what becomes of
+//! it ([`health`], [`history`], [`wheel`]), what is needed from outside ([`ports`]), and what is done with all of it: [`registry`] keeps
+//! connections and their credentials, [`checkup`] proves that they work, [`reconfiguration`] says what a new
+//! configuration makes of one, [`rotation`] replaces a credential with proof, [`integrations`] and
+//! [`publication`] share connections out to workspaces and users, [`tokens`] keeps what users were given, [`disclosure`] hands the gateway what it
+//! serves by, [`directory`] keeps workspaces, members and keys, [`closing`] ends
+//! a workspace with all that is in it, [`scheduler`] checks
+//! what is due, [`sweep`] repairs what a crash left, [`search`] lists, [`audit`] remembers who did what, and [`tenant_creation`] is where
+//! tenants come from.
 
+pub mod access;
+pub mod audit;
 pub mod caller;
+pub mod capability;
 pub mod checkup;
+pub mod closing;
+pub mod configuration;
 pub mod connection;
 pub mod contract;
 pub mod credential;
+pub mod directory;
+pub mod disclosure;
 pub mod error;
+pub mod grant;
 pub mod health;
 pub mod history;
+pub mod integrations;
 pub mod ports;
+pub mod publication;
+pub mod reconfiguration;
 pub mod registry;
+pub mod right;
 pub mod rotation;
 pub mod scheduler;
 pub mod search;
+pub mod server;
 pub mod signing;
+pub mod slug;
 pub mod sweep;
 pub mod tenant;
 pub mod tenant_creation;
 mod text;
 pub mod timestamp;
+pub mod tokens;
+pub mod user_connection;
 pub mod verdict;
 pub mod wheel;
+pub mod workspace;
 
-pub use text::ParseError;
+pub use text::{Document, Label, ParseError, Text};

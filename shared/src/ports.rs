@@ -4,17 +4,24 @@ use async_trait::async_trait;
 use uuid::Uuid;
 
 use crate::{
-    caller::{KeyId, KeyRecord},
+    access::{UserAccess, WorkspaceAccess},
+    audit::{Filter, Record},
+    caller::{KeyId, KeyKind, KeyRecord},
+    capability::{Pushed, Toggles},
     connection::{Auth, Connection, ConnectionId, ServerUrl},
     contract::{Contract, ContractDigest, ContractSummary, Tool},
-    credential::{CredentialVersion, Secret},
+    credential::{CredentialVersion, HolderId, Secret},
     error::Result,
     health::{Health, Next},
     history::{Incident, Sample},
-    tenant::{NewTenant, TenantId},
+    server::{Server, ServerId},
+    slug::Slug,
+    tenant::{NewTenant, TenantId, TenantName, UserId, WorkspaceId},
     timestamp::Timestamp,
+    user_connection::UserConnection,
     verdict::{Era, Finding},
     wheel::Slot,
+    workspace::{Member, Workspace},
 };
 
 /// A connection with all that is shown of it in a list. One read.
@@ -60,6 +67,33 @@ impl Listing {
 pub struct Page<T, Position> {
     pub items: Vec<T>,
     pub next: Option<Position>,
+}
+
+/// A part of a list, counted in items.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Window {
+    pub offset: usize,
+    pub limit: usize,
+}
+
+/// What a window shows of a list.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Slice<T> {
+    pub items: Vec<T>,
+    /// Items of the whole list. Of a list that is searched, those that were found; beyond some ten thousand items looked at, the search ends, and
+    /// `has_more` says that there may be others.
+    pub total: usize,
+    pub has_more: bool,
+}
+
+impl<T> Slice<T> {
+    pub fn map<U>(self, to: impl FnMut(T) -> U) -> Slice<U> {
+        Slice {
+            items: self.items.into_iter().map(to).collect(),
+            total: self.total,
+            has_more: self.has_more,
+        }
+    }
 }
 
 /// Reading a tenant's connections.
@@ -129,28 +163,221 @@ pub trait Registrations: Connections {
     /// The row alone, whoever may see it; `None` when there is none.
     async fn row(&self, tenant: TenantId, id: ConnectionId) -> Result<Option<Connection>>;
 
-    /// Adds a connection with its name and, if it is checked, its place on the wheel and a first check that is due at once. `Taken` when the tenant has that name, `KeyReused` when
-    /// the idempotency key was used with another request.
+    /// Adds a connection with its name, its slug and, if it is checked, its place on the wheel and a first check that is due at once. `Taken` when the tenant has that
+    /// name or slug, `KeyReused` when the idempotency key was used with another request. What nobody may see yet is in no list and leaves no record.
     async fn add(
         &self,
         new: &Connection,
         idempotency: Option<&Idempotency>,
+        record: Option<&Record>,
         now: Timestamp,
     ) -> Result<Added>;
 
-    /// Replaces the row `before` by `after`; name, health and the place on the wheel follow what differs between the two. `Stale` when the row is not `before` any more,
+    /// Replaces the row `before` by `after`; name, health, lists and the place on the wheel follow what differs between the two. `Stale` when the row is not `before` any more,
     /// `Taken` when another connection has the new name.
-    async fn replace(&self, before: &Connection, after: &Connection, now: Timestamp) -> Result<()>;
+    async fn replace(
+        &self,
+        before: &Connection,
+        after: &Connection,
+        record: Option<&Record>,
+        now: Timestamp,
+    ) -> Result<()>;
 
     /// Removes the row with everything that hangs on it. Removing what is gone is no error; `Stale` when it was changed.
     async fn remove(&self, last: &Connection) -> Result<()>;
 
-    /// Connections with work unfinished since before `since`, oldest first; at most `limit`. May lag behind by a moment.
+    /// What has work unfinished since before `since`, oldest first; at most `limit`. May lag behind by a moment.
     async fn unfinished(
         &self,
         since: Timestamp,
         limit: usize,
-    ) -> Result<Vec<(TenantId, ConnectionId)>>;
+    ) -> Result<Vec<(TenantId, Unsettled)>>;
+}
+
+/// A row that holds a secret and has work unfinished.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unsettled {
+    Connection(ConnectionId),
+    UserConnection(ServerId, UserId),
+}
+
+/// Rows that are written whole. Each method is one transaction, and with the row go its slug, its places in lists and the record of who did it.
+#[async_trait]
+pub trait Rows<R>: Send + Sync {
+    /// `Taken` when there is such a row, or its slug belongs to another.
+    async fn insert(&self, new: &R, record: Option<&Record>) -> Result<()>;
+
+    /// `Stale` when the row is not `before` any more.
+    async fn exchange(&self, before: &R, after: &R, record: Option<&Record>) -> Result<()>;
+
+    /// Removing what is gone is no error; `Stale` when it was changed.
+    async fn discard(&self, last: &R, record: Option<&Record>) -> Result<()>;
+}
+
+/// Which connections are listed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shelf {
+    /// All of the tenant.
+    All,
+    /// Those that belong to no workspace.
+    OfTenant,
+    /// Those that belong to any workspace.
+    OfWorkspaces,
+    /// Those that a workspace may use: its own, and what it was given of the tenant's.
+    UsableBy(WorkspaceId),
+    /// The same without its own.
+    GivenTo(WorkspaceId),
+    /// Its own alone.
+    Of(WorkspaceId),
+}
+
+/// Connections as the things that are shared out. Pages cost the same however many rows there are.
+#[async_trait]
+pub trait Integrations: Connections {
+    async fn connection_of(&self, tenant: TenantId, slug: &Slug) -> Result<Option<ConnectionId>>;
+
+    /// Those of these connections that there are, in no order.
+    async fn listings(&self, tenant: TenantId, ids: &[ConnectionId]) -> Result<Vec<Listing>>;
+
+    /// In the order of their creation. `search` is part of a name, in any case.
+    async fn shelf(
+        &self,
+        tenant: TenantId,
+        shelf: Shelf,
+        search: Option<&str>,
+        window: Window,
+    ) -> Result<Slice<Listing>>;
+
+    async fn workspace_access(
+        &self,
+        tenant: TenantId,
+        connection: ConnectionId,
+        workspace: WorkspaceId,
+    ) -> Result<Option<WorkspaceAccess>>;
+
+    /// What is said of single workspaces, in the order of the workspaces' creation.
+    async fn workspace_accesses(
+        &self,
+        tenant: TenantId,
+        connection: ConnectionId,
+        window: Window,
+    ) -> Result<Slice<WorkspaceAccess>>;
+
+    /// `Toggles::none` when nothing was said.
+    async fn toggles(&self, tenant: TenantId, of: Uuid) -> Result<Toggles>;
+
+    /// `Pushed::nothing` when nobody told.
+    async fn pushed(&self, tenant: TenantId, connection: ConnectionId) -> Result<Pushed>;
+}
+
+/// Reading servers, and what users may and have on them.
+#[async_trait]
+pub trait Servers: Send + Sync {
+    async fn server(&self, tenant: TenantId, id: ServerId) -> Result<Option<Server>>;
+
+    async fn server_of(&self, tenant: TenantId, slug: &Slug) -> Result<Option<ServerId>>;
+
+    /// Those of these servers that there are, in the order given.
+    async fn servers(&self, tenant: TenantId, ids: &[ServerId]) -> Result<Vec<Server>>;
+
+    async fn servers_in(
+        &self,
+        tenant: TenantId,
+        workspace: WorkspaceId,
+        search: Option<&str>,
+        window: Window,
+    ) -> Result<Slice<Server>>;
+
+    async fn user_access(
+        &self,
+        tenant: TenantId,
+        server: ServerId,
+        user: UserId,
+    ) -> Result<Option<UserAccess>>;
+
+    /// What is said of these users, and which connections they have. Both in no order, and only what there is.
+    async fn of_users(
+        &self,
+        tenant: TenantId,
+        server: ServerId,
+        users: &[UserId],
+    ) -> Result<(Vec<UserAccess>, Vec<UserConnection>)>;
+
+    /// The row alone, whoever may see it.
+    async fn user_connection(
+        &self,
+        tenant: TenantId,
+        server: ServerId,
+        user: UserId,
+    ) -> Result<Option<UserConnection>>;
+
+    /// Visible ones, in the order of the users' creation.
+    async fn user_connections(
+        &self,
+        tenant: TenantId,
+        server: ServerId,
+        window: Window,
+    ) -> Result<Slice<UserConnection>>;
+}
+
+/// Reading workspaces, their members, and keys.
+#[async_trait]
+pub trait Workspaces: Keys {
+    async fn workspace(&self, tenant: TenantId, id: WorkspaceId) -> Result<Option<Workspace>>;
+
+    async fn workspace_of(&self, tenant: TenantId, slug: &Slug) -> Result<Option<WorkspaceId>>;
+
+    async fn workspaces(
+        &self,
+        tenant: TenantId,
+        search: Option<&str>,
+        window: Window,
+    ) -> Result<Slice<Workspace>>;
+
+    /// Forgets of which connections it was said whether a workspace may use them.
+    async fn forget_accesses_of(&self, tenant: TenantId, workspace: WorkspaceId) -> Result<()>;
+
+    /// How many servers, connections and keys there are in a workspace.
+    async fn contents(&self, tenant: TenantId, workspace: WorkspaceId) -> Result<usize>;
+
+    async fn member(
+        &self,
+        tenant: TenantId,
+        workspace: WorkspaceId,
+        user: UserId,
+    ) -> Result<Option<Member>>;
+
+    async fn members(
+        &self,
+        tenant: TenantId,
+        workspace: WorkspaceId,
+        search: Option<&str>,
+        window: Window,
+    ) -> Result<Slice<Member>>;
+
+    /// Keys of these kinds, of one workspace or of the whole tenant.
+    async fn keys_in(
+        &self,
+        tenant: TenantId,
+        workspace: Option<WorkspaceId>,
+        kinds: &[KeyKind],
+        window: Window,
+    ) -> Result<Slice<KeyRecord>>;
+}
+
+/// The audit trail, besides the records that are written with the changes they tell of.
+#[async_trait]
+pub trait Trail: Send + Sync {
+    /// Writes the record of something that changes nothing.
+    async fn append(&self, record: &Record) -> Result<()>;
+
+    /// Newest first.
+    async fn records(
+        &self,
+        tenant: TenantId,
+        filter: &Filter,
+        window: Window,
+    ) -> Result<Slice<Record>>;
 }
 
 /// What a check leaves behind.
@@ -232,16 +459,23 @@ pub trait Keys: Send + Sync {
 pub trait Tenants: Send + Sync {
     /// Stores a tenant, its default workspace and its keys in one transaction.
     async fn create_tenant(&self, new: &NewTenant) -> Result<()>;
+
+    /// What a tenant is called; `None` when there is no such tenant.
+    async fn tenant_name(&self, tenant: TenantId) -> Result<Option<TenantName>>;
+
+    async fn tenant_exists(&self, tenant: TenantId) -> Result<bool> {
+        Ok(self.tenant_name(tenant).await?.is_some())
+    }
 }
 
-/// Credentials. A secret is named by the ids of its tenant and its connection, so no method needs a name. All methods may be repeated.
+/// Credentials. A secret is named by the ids of its tenant and its holder, so no method needs a name. All methods may be repeated.
 #[async_trait]
 pub trait Credentials: Send + Sync {
     /// Makes the secret with its first value, which is current at once.
     async fn create(
         &self,
         tenant: TenantId,
-        id: ConnectionId,
+        holder: HolderId,
         version: CredentialVersion,
         secret: &Secret,
     ) -> Result<()>;
@@ -250,7 +484,7 @@ pub trait Credentials: Send + Sync {
     async fn stage(
         &self,
         tenant: TenantId,
-        id: ConnectionId,
+        holder: HolderId,
         version: CredentialVersion,
         secret: &Secret,
     ) -> Result<()>;
@@ -259,7 +493,7 @@ pub trait Credentials: Send + Sync {
     async fn promote(
         &self,
         tenant: TenantId,
-        id: ConnectionId,
+        holder: HolderId,
         version: CredentialVersion,
     ) -> Result<()>;
 
@@ -267,7 +501,7 @@ pub trait Credentials: Send + Sync {
     async fn unstage(
         &self,
         tenant: TenantId,
-        id: ConnectionId,
+        holder: HolderId,
         version: CredentialVersion,
     ) -> Result<()>;
 
@@ -275,12 +509,12 @@ pub trait Credentials: Send + Sync {
     async fn read(
         &self,
         tenant: TenantId,
-        id: ConnectionId,
+        holder: HolderId,
         version: CredentialVersion,
     ) -> Result<Option<Secret>>;
 
     /// Deletes the secret with all its values, at once and for good.
-    async fn delete(&self, tenant: TenantId, id: ConnectionId) -> Result<()>;
+    async fn delete(&self, tenant: TenantId, holder: HolderId) -> Result<()>;
 }
 
 /// What is to be checked.

@@ -8,13 +8,17 @@
 use std::sync::Arc;
 
 use crate::{
+    audit::{Action, Author, Deed, Record, ResourceKind},
+    configuration,
     connection::{
-        Auth, CheckInterval, Connection, ConnectionId, ConnectionName, ServerUrl, Version, Work,
+        Auth, CheckInterval, Connection, ConnectionId, ConnectionName, Details, ServerUrl,
+        Unfinished, Version, Work,
     },
-    credential::{CredentialRef, CredentialVersion, Secret},
+    credential::{CredentialRef, CredentialVersion, HolderId, Secret},
     error::{Error, Noun, Result},
     ports::{Added, Clock, Credentials, Idempotency, Ids, Registrations},
-    tenant::TenantId,
+    slug::Slug,
+    tenant::{TenantId, WorkspaceId},
     timestamp::Timestamp,
 };
 
@@ -28,22 +32,65 @@ pub struct Wanted {
     pub name: ConnectionName,
     pub server_url: ServerUrl,
     pub auth: Auth,
-    /// Given to be stored; absent to keep what is stored.
-    pub secret: Option<Secret>,
+    pub secret: Given,
     pub enabled: bool,
     pub check_interval: CheckInterval,
+    pub global_access: Option<bool>,
+    pub details: Details,
+}
+
+/// What a caller says of the credential.
+pub enum Given {
+    /// Nothing: what is stored stays, if it can.
+    Nothing,
+    Secret(Secret),
+    /// That there is to be none.
+    Removal,
+}
+
+impl From<Option<Secret>> for Given {
+    fn from(secret: Option<Secret>) -> Self {
+        secret.map_or(Self::Nothing, Self::Secret)
+    }
+}
+
+/// What is settled when a connection is registered, and stays.
+#[derive(Default)]
+pub struct Founding {
+    /// Absent, it is made from the name.
+    pub slug: Option<Slug>,
+    /// Absent for a connection of the whole tenant.
+    pub workspace: Option<WorkspaceId>,
+    /// The name may be one that another connection has.
+    pub may_share_name: bool,
 }
 
 impl Wanted {
+    /// A connection that is checked as connections usually are, with nothing said of it but how it is reached.
+    pub fn new(name: ConnectionName, server_url: ServerUrl, auth: Auth, secret: Given) -> Self {
+        Self {
+            name,
+            server_url,
+            auth,
+            secret,
+            enabled: true,
+            check_interval: CheckInterval::default(),
+            global_access: None,
+            details: Details::default(),
+        }
+    }
+
     /// What a connection is already: where an edit starts from.
     pub fn like(connection: &Connection) -> Self {
         Self {
             name: connection.name.clone(),
             server_url: connection.server_url.clone(),
             auth: connection.auth.clone(),
-            secret: None,
+            secret: Given::Nothing,
             enabled: connection.enabled,
             check_interval: connection.check_interval,
+            global_access: connection.global_access,
+            details: connection.details.clone(),
         }
     }
 }
@@ -71,21 +118,26 @@ impl Registry {
     /// A repetition with the same idempotency key returns the connection as it was made, and finishes what the first attempt left undone.
     pub async fn register(
         &self,
+        by: &Author,
         tenant: TenantId,
         wanted: Wanted,
+        founding: Founding,
         idempotency: Option<Idempotency>,
     ) -> Result<Connection> {
         let now = self.clock.now();
-        let new = self.draft(tenant, &wanted, idempotency.as_ref(), now)?;
-        let made = match self.store.add(&new, idempotency.as_ref(), now).await? {
+        let new = self.draft(by, tenant, &wanted, &founding, idempotency.as_ref(), now)?;
+        let (new, added) = self
+            .add(by, new, &founding, idempotency.as_ref(), now)
+            .await?;
+        let made = match added {
             Added::Stored => {
-                self.provision(&new, wanted.secret).await?;
+                self.provision(by, &new, wanted.secret).await?;
                 new
             }
             Added::Before(made) => {
                 match self.store.row(tenant, made.id).await? {
                     Some(row) if is_provisioning(&row) => {
-                        self.provision(&row, wanted.secret).await?;
+                        self.provision(by, &row, wanted.secret).await?;
                     }
                     Some(row) if row.is_visible() => {}
                     // It was given up or is being removed, and its record goes with it: then the key makes another one.
@@ -103,16 +155,40 @@ impl Registry {
     /// Edits a connection: `edit` says what it is to be, given what it is. `expected` is the version the caller saw.
     pub async fn edit(
         &self,
+        by: &Author,
         tenant: TenantId,
         id: ConnectionId,
         expected: Option<Version>,
         edit: impl Fn(&Connection) -> Result<Wanted> + Send + Sync,
     ) -> Result<Connection> {
+        let edit = |row: &Connection, _: Option<&Secret>| edit(row);
+        self.edit_knowing(by, tenant, id, expected, Knowing::Row, edit)
+            .await
+    }
+
+    /// The same for an edit that may have to know the credential as it is.
+    pub async fn edit_knowing(
+        &self,
+        by: &Author,
+        tenant: TenantId,
+        id: ConnectionId,
+        expected: Option<Version>,
+        knowing: Knowing,
+        edit: impl Fn(&Connection, Option<&Secret>) -> Result<Wanted> + Send + Sync,
+    ) -> Result<Connection> {
         for _ in 0..ATTEMPTS {
             let before = self.current(tenant, id, expected).await?;
-            let wanted = edit(&before)?;
+            let known = match (&before.credential, knowing) {
+                (Some(credential), Knowing::Credential) => {
+                    self.credentials
+                        .read(tenant, id.into(), credential.version)
+                        .await?
+                }
+                _ => None,
+            };
+            let wanted = edit(&before, known.as_ref())?;
             self.allow(&wanted.server_url)?;
-            match self.change(&before, wanted).await {
+            match self.change(by, &before, wanted).await {
                 Err(Error::Stale) => {}
                 settled => return settled,
             }
@@ -123,6 +199,7 @@ impl Registry {
     /// Removes a connection and its secret.
     pub async fn deregister(
         &self,
+        by: &Author,
         tenant: TenantId,
         id: ConnectionId,
         expected: Option<Version>,
@@ -136,7 +213,12 @@ impl Registry {
             }
             let now = self.clock.now();
             let leaving = before.with_work(Some(Work::Remove), now);
-            match self.store.replace(&before, &leaving, now).await {
+            let record = self.record(by, Action::Delete, &before, Vec::new(), now)?;
+            match self
+                .store
+                .replace(&before, &leaving, Some(&record), now)
+                .await
+            {
                 Err(Error::Stale) => {}
                 Err(error) => return Err(error),
                 Ok(()) => return self.settle(&leaving).await,
@@ -150,36 +232,24 @@ impl Registry {
         let Some(unfinished) = &row.unfinished else {
             return Ok(());
         };
-        let (tenant, id, now) = (row.tenant, row.id, self.clock.now());
+        let (tenant, now) = (row.tenant, self.clock.now());
+        let secrets = (&*self.credentials, tenant, row.id.into());
         match &unfinished.work {
             Work::Provision => {
                 // Marked first, so that a creator who is merely slow cannot bring it to life without its secret.
                 let leaving = row.with_work(Some(Work::Remove), now);
-                self.store.replace(row, &leaving, now).await?;
-                self.credentials.delete(tenant, id).await?;
+                self.store.replace(row, &leaving, None, now).await?;
+                settle_secret(secrets, &Work::Remove, None).await?;
                 self.store.remove(&leaving).await
             }
             Work::Remove => {
-                self.credentials.delete(tenant, id).await?;
+                settle_secret(secrets, &Work::Remove, None).await?;
                 self.store.remove(row).await
             }
-            Work::Replace { version } => {
-                match &row.credential {
-                    Some(credential) if credential.version == *version => {
-                        self.credentials.promote(tenant, id, *version).await?;
-                    }
-                    Some(_) => self.credentials.unstage(tenant, id, *version).await?,
-                    None => self.credentials.delete(tenant, id).await?,
-                }
-                self.store
-                    .replace(row, &row.with_work(None, now), now)
-                    .await
-            }
-            Work::Discard => {
-                self.credentials.delete(tenant, id).await?;
-                self.store
-                    .replace(row, &row.with_work(None, now), now)
-                    .await
+            work @ (Work::Replace { .. } | Work::Discard) => {
+                settle_secret(secrets, work, row.credential.as_ref()).await?;
+                let settled = row.with_work(None, now);
+                self.store.replace(row, &settled, None, now).await
             }
         }
     }
@@ -205,12 +275,7 @@ impl Registry {
 
     /// Refuses a row that somebody may still be at work on.
     fn free(&self, row: &Connection) -> Result<()> {
-        let now = self.clock.now();
-        let busy = row
-            .unfinished
-            .as_ref()
-            .is_some_and(|unfinished| unfinished.since.plus_seconds(ABANDONED_AFTER_SECONDS) > now);
-        if busy { Err(Error::Busy) } else { Ok(()) }
+        free(row.unfinished.as_ref(), self.clock.now())
     }
 
     async fn visible(&self, tenant: TenantId, id: ConnectionId) -> Result<Connection> {
@@ -221,22 +286,36 @@ impl Registry {
 
     fn draft(
         &self,
+        by: &Author,
         tenant: TenantId,
         wanted: &Wanted,
+        founding: &Founding,
         idempotency: Option<&Idempotency>,
         now: Timestamp,
     ) -> Result<Connection> {
         self.allow(&wanted.server_url)?;
-        let credential = match (wanted.auth.needs_credential(), &wanted.secret) {
-            (true, Some(_)) => Some(self.credential_for(&wanted.server_url, now)?),
-            (true, None) => return Err(Error::CredentialRequired),
-            (false, Some(_)) => return Err(Error::NoCredential),
-            (false, None) => None,
+        let credential = match &wanted.secret {
+            Given::Secret(_) if wanted.auth.takes_credential() => {
+                Some(self.credential_for(&wanted.server_url, now)?)
+            }
+            Given::Secret(_) => return Err(Error::NoCredential),
+            _ if wanted.auth.demands_credential() => return Err(Error::CredentialRequired),
+            _ => None,
         };
+        let slug = founding.slug.clone();
         let new = Connection {
             tenant,
             id: ConnectionId::new(self.ids.sortable(now)?),
             name: wanted.name.clone(),
+            shares_name: false,
+            slug: Some(slug.unwrap_or_else(|| Slug::from_name(wanted.name.as_str(), "connection"))),
+            workspace: founding.workspace,
+            global_access: wanted.global_access,
+            owner: Some(
+                by.user
+                    .map_or_else(|| by.key.to_string(), |user| user.to_string()),
+            ),
+            details: wanted.details.clone(),
             server_url: wanted.server_url.clone(),
             auth: wanted.auth.clone(),
             credential,
@@ -255,17 +334,44 @@ impl Registry {
         Ok(new.with_work(work, now))
     }
 
-    async fn provision(&self, row: &Connection, secret: Option<Secret>) -> Result<()> {
-        let (Some(credential), Some(secret)) = (&row.credential, secret) else {
+    /// Adds a row. A slug that was made gets a tail where it is taken, and a name that may be shared is.
+    async fn add(
+        &self,
+        by: &Author,
+        mut new: Connection,
+        founding: &Founding,
+        idempotency: Option<&Idempotency>,
+        now: Timestamp,
+    ) -> Result<(Connection, Added)> {
+        let record = self.record(by, Action::Create, &new, Vec::new(), now)?;
+        let record = new.is_visible().then_some(&record);
+        for _ in 0..ATTEMPTS {
+            match self.store.add(&new, idempotency, record, now).await {
+                Err(Error::Taken(Noun::ConnectionName)) if founding.may_share_name => {
+                    new.shares_name = true;
+                }
+                Err(Error::Taken(Noun::Slug)) if founding.slug.is_none() => {
+                    let made = Slug::from_name(new.name.as_str(), "connection");
+                    new.slug = Some(made.with_tail(self.ids.random()?.as_u128()));
+                }
+                added => return added.map(|added| (new, added)),
+            }
+        }
+        Err(Error::Busy)
+    }
+
+    async fn provision(&self, by: &Author, row: &Connection, secret: Given) -> Result<()> {
+        let (Some(credential), Given::Secret(secret)) = (&row.credential, secret) else {
             return Ok(());
         };
         let brought_to_life = async {
             self.credentials
-                .create(row.tenant, row.id, credential.version, &secret)
+                .create(row.tenant, row.id.into(), credential.version, &secret)
                 .await?;
             let now = self.clock.now();
+            let record = self.record(by, Action::Create, row, Vec::new(), now)?;
             self.store
-                .replace(row, &row.with_work(None, now), now)
+                .replace(row, &row.with_work(None, now), Some(&record), now)
                 .await
         };
         match brought_to_life.await {
@@ -281,31 +387,44 @@ impl Registry {
         }
     }
 
-    async fn change(&self, before: &Connection, mut wanted: Wanted) -> Result<Connection> {
+    async fn change(
+        &self,
+        by: &Author,
+        before: &Connection,
+        mut wanted: Wanted,
+    ) -> Result<Connection> {
         let change = Change::between(before, &mut wanted)?;
         let now = self.clock.now();
         match change {
             Change::Keep => {
                 let after = before.changed_to(&wanted, before.credential.clone(), now);
-                if after.differs_from(before) {
-                    self.store.replace(before, &after, now).await?;
-                    return Ok(after);
+                let fields = after.fields_unlike(before);
+                if fields.is_empty() {
+                    return Ok(before.clone());
                 }
-                Ok(before.clone())
+                let record = self.record(by, Action::Update, before, fields, now)?;
+                self.store
+                    .replace(before, &after, Some(&record), now)
+                    .await?;
+                Ok(after)
             }
             Change::Discard => {
                 let after = before
                     .changed_to(&wanted, None, now)
                     .with_work(Some(Work::Discard), now);
-                self.store.replace(before, &after, now).await?;
+                let record =
+                    self.record(by, Action::Update, before, after.fields_unlike(before), now)?;
+                self.store
+                    .replace(before, &after, Some(&record), now)
+                    .await?;
                 self.follow_up(&after).await;
                 Ok(after)
             }
             Change::Replace(secret) => {
                 let staged = self.stage(before, &secret).await?;
                 let credential = self.staged_credential(&staged, &wanted.server_url)?;
-                self.adopt(&staged, &staged.changed_to(&wanted, Some(credential), now))
-                    .await
+                let after = staged.changed_to(&wanted, Some(credential), now);
+                self.adopt(by, Action::Update, &staged, &after).await
             }
         }
     }
@@ -315,11 +434,20 @@ impl Registry {
         let now = self.clock.now();
         let version = CredentialVersion::new(self.ids.random()?);
         let staged = before.with_work(Some(Work::Replace { version }), now);
-        self.store.replace(before, &staged, now).await?;
+        self.store.replace(before, &staged, None, now).await?;
         let (tenant, id) = (before.tenant, before.id);
+        let holder = id.into();
         let written = match before.credential {
-            Some(_) => self.credentials.stage(tenant, id, version, secret).await,
-            None => self.credentials.create(tenant, id, version, secret).await,
+            Some(_) => {
+                self.credentials
+                    .stage(tenant, holder, version, secret)
+                    .await
+            }
+            None => {
+                self.credentials
+                    .create(tenant, holder, version, secret)
+                    .await
+            }
         };
         match written {
             Ok(()) => Ok(staged),
@@ -337,7 +465,7 @@ impl Registry {
         url: &ServerUrl,
     ) -> Result<CredentialRef> {
         match &staged.unfinished {
-            Some(crate::connection::Unfinished {
+            Some(Unfinished {
                 work: Work::Replace { version },
                 ..
             }) => Ok(CredentialRef {
@@ -351,10 +479,14 @@ impl Registry {
     /// Makes the row name its staged value, which makes that value the one in use, and lets the stages follow.
     pub(crate) async fn adopt(
         &self,
+        by: &Author,
+        action: Action,
         staged: &Connection,
         after: &Connection,
     ) -> Result<Connection> {
-        match self.store.replace(staged, after, self.clock.now()).await {
+        let now = self.clock.now();
+        let record = self.record(by, action, staged, after.fields_unlike(staged), now)?;
+        match self.store.replace(staged, after, Some(&record), now).await {
             Ok(()) => {
                 self.follow_up(after).await;
                 Ok(after.clone())
@@ -380,6 +512,25 @@ impl Registry {
         }
     }
 
+    fn record(
+        &self,
+        by: &Author,
+        action: Action,
+        of: &Connection,
+        fields: Vec<&'static str>,
+        now: Timestamp,
+    ) -> Result<Record> {
+        let deed = Deed {
+            author: by,
+            action,
+            resource: ResourceKind::McpIntegration,
+            resource_id: of.id.to_string(),
+            workspace: of.workspace,
+            fields,
+        };
+        deed.record(of.tenant, &*self.ids, now)
+    }
+
     fn credential_for(&self, url: &ServerUrl, now: Timestamp) -> Result<CredentialRef> {
         Ok(CredentialRef {
             version: CredentialVersion::new(self.ids.random()?),
@@ -396,20 +547,54 @@ impl Registry {
     }
 }
 
+/// What an edit has to know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Knowing {
+    Row,
+    Credential,
+}
+
+/// Refuses what somebody may still be at work on.
+pub(crate) fn free(unfinished: Option<&Unfinished>, now: Timestamp) -> Result<()> {
+    let busy =
+        unfinished.is_some_and(|work| work.since.plus_seconds(ABANDONED_AFTER_SECONDS) > now);
+    if busy { Err(Error::Busy) } else { Ok(()) }
+}
+
+/// Lets a secret follow the row: what the row names is current, what it does not name goes.
+pub(crate) async fn settle_secret(
+    (credentials, tenant, holder): (&dyn Credentials, TenantId, HolderId),
+    work: &Work,
+    named: Option<&CredentialRef>,
+) -> Result<()> {
+    match (work, named) {
+        (Work::Replace { version }, Some(credential)) if credential.version == *version => {
+            credentials.promote(tenant, holder, *version).await
+        }
+        (Work::Replace { version }, Some(_)) => credentials.unstage(tenant, holder, *version).await,
+        (Work::Replace { .. }, None) | (Work::Provision | Work::Discard | Work::Remove, _) => {
+            credentials.delete(tenant, holder).await
+        }
+    }
+}
+
 impl Change {
     fn between(before: &Connection, wanted: &mut Wanted) -> Result<Self> {
         let moved = wanted.server_url.origin() != before.server_url.origin();
-        match (
-            wanted.auth.needs_credential(),
-            wanted.secret.take(),
-            &before.credential,
-        ) {
-            (false, Some(_), _) => Err(Error::NoCredential),
-            (false, None, None) => Ok(Self::Keep),
-            (false, None, Some(_)) => Ok(Self::Discard),
-            (true, Some(secret), _) => Ok(Self::Replace(secret)),
-            (true, None, Some(_)) if !moved => Ok(Self::Keep),
-            (true, None, _) => Err(Error::CredentialRequired),
+        let given = std::mem::replace(&mut wanted.secret, Given::Nothing);
+        let has_one = before.credential.is_some();
+        match (wanted.auth.takes_credential(), given) {
+            (false, Given::Secret(_)) => Err(Error::NoCredential),
+            (true, Given::Secret(secret)) => Ok(Self::Replace(secret)),
+            (_, Given::Removal) if wanted.auth.demands_credential() => {
+                Err(Error::CredentialRequired)
+            }
+            (_, Given::Removal) | (false, Given::Nothing) if has_one => Ok(Self::Discard),
+            (true, Given::Nothing) if has_one && moved => Err(Error::CredentialRequired),
+            (true, Given::Nothing) if !has_one && wanted.auth.demands_credential() => {
+                Err(Error::CredentialRequired)
+            }
+            (_, Given::Nothing | Given::Removal) => Ok(Self::Keep),
         }
     }
 }
@@ -430,6 +615,20 @@ impl Connection {
             && self.check_interval.minutes() == wanted.check_interval.minutes();
         Self {
             name: wanted.name.clone(),
+            shares_name: self.shares_name && self.name == wanted.name,
+            global_access: wanted.global_access,
+            details: Details {
+                // The shape is that of one credential, and goes with it.
+                shape: match &wanted.auth {
+                    Auth::None => None,
+                    _ if same_target || wanted.details.shape != self.details.shape => {
+                        wanted.details.shape.clone()
+                    }
+                    Auth::Configured { .. } => wanted.details.shape.clone(),
+                    auth => Some(configuration::shape_of(auth)),
+                },
+                ..wanted.details.clone()
+            },
             server_url: wanted.server_url.clone(),
             auth: wanted.auth.clone(),
             credential,
@@ -452,22 +651,39 @@ impl Connection {
         }
     }
 
-    fn differs_from(&self, before: &Self) -> bool {
-        let Self {
-            name,
-            server_url,
-            auth,
-            enabled,
-            check_interval,
-            ..
-        } = before;
-        (
-            &self.name,
-            &self.server_url,
-            &self.auth,
-            &self.enabled,
-            &self.check_interval,
-        ) != (name, server_url, auth, enabled, check_interval)
+    /// The members in which this row differs from `before`, by name.
+    fn fields_unlike(&self, before: &Self) -> Vec<&'static str> {
+        let differences = [
+            ("name", self.name != before.name),
+            ("url", self.server_url != before.server_url),
+            ("auth_type", self.auth != before.auth),
+            ("configurations", self.credential != before.credential),
+            (
+                "description",
+                self.details.description != before.details.description,
+            ),
+            (
+                "transport",
+                self.details.transport != before.details.transport,
+            ),
+            (
+                "secret_mappings",
+                self.details.secret_mappings != before.details.secret_mappings,
+            ),
+            (
+                "global_workspace_access",
+                self.global_access != before.global_access,
+            ),
+            ("enabled", self.enabled != before.enabled),
+            (
+                "check_interval",
+                self.check_interval != before.check_interval,
+            ),
+        ];
+        differences
+            .into_iter()
+            .filter_map(|(name, differs)| differs.then_some(name))
+            .collect()
     }
 }
 

@@ -1,6 +1,7 @@
 //! Replaces a credential with proof: the new value is staged, tried against the server, and used only if accepted.
 
 use crate::{
+    audit::{Action, Author},
     checkup::Checkup,
     connection::{Connection, ConnectionId, Version},
     credential::Secret,
@@ -21,13 +22,14 @@ impl Rotation {
     /// `choose` gives the new value for the connection as it is. `NotProven` with the reason when the server does not accept the new value; then the old one stays in use, untouched.
     pub async fn rotate(
         &self,
+        by: &Author,
         tenant: TenantId,
         id: ConnectionId,
         expected: Option<Version>,
         choose: impl Fn(&Connection) -> Result<Secret> + Send + Sync,
     ) -> Result<Listing> {
         let before = self.registry.current(tenant, id, expected).await?;
-        if !before.auth.needs_credential() {
+        if !before.auth.demands_credential() {
             return Err(Error::NoCredential);
         }
         let secret = &choose(&before)?;
@@ -41,7 +43,7 @@ impl Rotation {
             self.registry.settle_afresh(tenant, id).await;
             return Err(not_proven(failure.reason));
         }
-        let adopted = self.adopt(&staged).await?;
+        let adopted = self.adopt(by, &staged).await?;
         let listing = self.checkup.store.connection(tenant, id).await?;
         if listing.connection.epoch != adopted.epoch {
             return Ok(listing);
@@ -54,13 +56,17 @@ impl Rotation {
         }
     }
 
-    async fn adopt(&self, staged: &Connection) -> Result<Connection> {
+    async fn adopt(&self, by: &Author, staged: &Connection) -> Result<Connection> {
         let credential = self
             .registry
             .staged_credential(staged, &staged.server_url)?;
         let now = credential.updated_at;
         let after = staged.changed_to(&Wanted::like(staged), Some(credential), now);
-        match self.registry.adopt(staged, &after).await {
+        match self
+            .registry
+            .adopt(by, Action::Rotate, staged, &after)
+            .await
+        {
             Err(Error::Stale) => Err(Error::Busy),
             adopted => adopted,
         }

@@ -5,7 +5,7 @@ use crate::{
     error::Result,
     health::Status,
     ports::{Connections, Listing, Page},
-    tenant::TenantId,
+    tenant::{TenantId, WorkspaceId},
 };
 
 /// Reads of the table for one page. Without a filter one is enough; with one, a page may end early and still have a next one, so
@@ -17,6 +17,8 @@ pub struct Filter {
     pub status: Option<Status>,
     /// Part of a name, in any case.
     pub search: Option<String>,
+    /// Without the connections that belong to another workspace than this one.
+    pub reach: Option<WorkspaceId>,
 }
 
 impl Filter {
@@ -27,13 +29,21 @@ impl Filter {
                 .search
                 .as_ref()
                 .is_none_or(|part| listing.connection.name.contains(part))
+            && self.reach.is_none_or(|reach| {
+                listing
+                    .connection
+                    .workspace
+                    .is_none_or(|owner| owner == reach)
+            })
     }
 
     /// Names the listing that this filter makes, for what is bound to it.
     pub fn name(&self) -> String {
         let status = self.status.map_or("", Status::word);
+        let reach = self.reach.map(|reach| reach.to_string());
         format!(
-            "connections {status} {}",
+            "connections {status} {} {}",
+            reach.unwrap_or_default(),
             self.search.as_deref().unwrap_or_default()
         )
     }

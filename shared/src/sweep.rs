@@ -1,9 +1,14 @@
 //! Repairs what a crash left between table and secret store. Finds its work in the table, never by listing secrets.
 
 use crate::{
+    connection::{Connection, Unfinished},
     error::{Error, Result},
+    ports::Unsettled,
     registry::Registry,
+    tenant::TenantId,
     timestamp::Timestamp,
+    tokens::{TokenStore, Tokens},
+    user_connection::UserConnection,
 };
 
 /// Work younger than this may still be somebody's; it is far longer than any request lives.
@@ -21,23 +26,23 @@ pub struct Swept {
     pub oldest_seconds: i64,
 }
 
-pub struct Sweeper {
+pub struct Sweeper<S> {
     pub registry: Registry,
+    pub tokens: Tokens<S>,
 }
 
-impl Sweeper {
+impl<S: TokenStore> Sweeper<S> {
     /// Begins no repair after `until`; what is left is there for the next sweep.
     pub async fn sweep(&self, until: Timestamp) -> Result<Swept> {
         let now = self.registry.clock.now();
         let cutoff = now.plus_seconds(-GRACE_SECONDS);
         let mut swept = Swept::default();
-        for (tenant, id) in self.registry.store.unfinished(cutoff, BATCH).await? {
+        for (tenant, what) in self.registry.store.unfinished(cutoff, BATCH).await? {
             // The index lags behind; the row knows.
-            let Some(row) = self.registry.store.row(tenant, id).await? else {
+            let Some(row) = self.row(tenant, what).await? else {
                 continue;
             };
-            let Some(unfinished) = row.unfinished.as_ref().filter(|work| work.since <= cutoff)
-            else {
+            let Some(unfinished) = row.unfinished().filter(|work| work.since <= cutoff) else {
                 continue;
             };
             let age = now.millis_since(unfinished.since) / 1000;
@@ -45,12 +50,51 @@ impl Sweeper {
             if self.registry.clock.now() >= until {
                 break;
             }
-            match self.registry.settle(&row).await {
+            match self.settle(&row).await {
                 // Stale: its owner or another sweep finished it just now.
                 Ok(()) | Err(Error::Stale) => swept.repaired += 1,
                 Err(_) => swept.failed += 1,
             }
         }
         Ok(swept)
+    }
+
+    async fn row(&self, tenant: TenantId, what: Unsettled) -> Result<Option<Row>> {
+        match what {
+            Unsettled::Connection(id) => {
+                let row = self.registry.store.row(tenant, id).await?;
+                Ok(row.map(|row| Row::Connection(Box::new(row))))
+            }
+            Unsettled::UserConnection(server, user) => {
+                let row = self
+                    .tokens
+                    .store
+                    .user_connection(tenant, server, user)
+                    .await?;
+                Ok(row.map(Row::UserConnection))
+            }
+        }
+    }
+
+    async fn settle(&self, row: &Row) -> Result<()> {
+        match row {
+            Row::Connection(row) => self.registry.settle(row).await,
+            Row::UserConnection(row) => self.tokens.settle(row).await,
+        }
+    }
+}
+
+/// A row that holds a secret.
+enum Row {
+    Connection(Box<Connection>),
+    UserConnection(UserConnection),
+}
+
+impl Row {
+    fn unfinished(&self) -> Option<&Unfinished> {
+        match self {
+            Self::Connection(row) => row.unfinished.as_ref(),
+            Self::UserConnection(row) => row.unfinished.as_ref(),
+        }
     }
 }

@@ -6,6 +6,7 @@ use crate::{
     caller::KeyRecord,
     text::{ParseError, uuid_id},
     timestamp::Timestamp,
+    workspace::{Member, Workspace},
 };
 
 uuid_id! {
@@ -53,7 +54,9 @@ impl TryFrom<String> for TenantName {
 pub struct NewTenant {
     pub tenant: TenantId,
     pub name: TenantName,
-    pub workspace: WorkspaceId,
+    pub workspace: Workspace,
+    /// The user of a `workspace-user` key.
+    pub member: Member,
     pub keys: Vec<KeyRecord>,
     pub created_at: Timestamp,
 }

@@ -91,6 +91,14 @@ impl FromStr for Timestamp {
     }
 }
 
+impl TryFrom<String> for Timestamp {
+    type Error = ParseError;
+
+    fn try_from(text: String) -> Result<Self, ParseError> {
+        text.parse()
+    }
+}
+
 impl Serialize for Timestamp {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)

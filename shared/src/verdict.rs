@@ -29,6 +29,7 @@ pub enum Reason {
     CredentialRejected,
     CredentialForbidden,
     AuthRequired,
+    UserAuthRequired,
     ContractChanged,
     InternalError,
 }
@@ -50,7 +51,7 @@ pub enum Class {
 
 impl Reason {
     /// Every reason, in the order of the public list.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::DnsFailure,
         Self::ConnectRefused,
         Self::ConnectTimeout,
@@ -70,6 +71,7 @@ impl Reason {
         Self::CredentialRejected,
         Self::CredentialForbidden,
         Self::AuthRequired,
+        Self::UserAuthRequired,
         Self::ContractChanged,
         Self::InternalError,
     ];
@@ -96,6 +98,7 @@ impl Reason {
             Self::CredentialRejected => "credential_rejected",
             Self::CredentialForbidden => "credential_forbidden",
             Self::AuthRequired => "auth_required",
+            Self::UserAuthRequired => "user_auth_required",
             Self::ContractChanged => "contract_changed",
             Self::InternalError => "internal_error",
         }
@@ -103,7 +106,7 @@ impl Reason {
 
     pub const fn class(self) -> Class {
         match self {
-            Self::ContractChanged => Class::Remark,
+            Self::ContractChanged | Self::UserAuthRequired => Class::Remark,
             Self::RateLimited => Class::Postponed,
             Self::InternalError => Class::Ours,
             Self::CredentialMissing
@@ -186,6 +189,9 @@ impl Reason {
                 "Give the credential the rights it lacks: the server knows it and refuses it."
             }
             Self::AuthRequired => "Set authType and a credential: the server asks for one.",
+            Self::UserAuthRequired => {
+                "Let each user authorize: the server works and asks for a user's own tokens."
+            }
             Self::ContractChanged => {
                 "Review the tools: the server's instructions or tools are not what they were."
             }

@@ -9,11 +9,12 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use serde::{Serialize, de::DeserializeOwned};
 use shared::{
     caller::KeyRecord,
-    connection::Connection,
+    connection::{Connection, Unfinished},
     error::{Error, Result},
     health::{Count, Health, Status},
     history::Sample,
     timestamp::Timestamp,
+    user_connection::UserConnection,
     verdict::Reason,
 };
 
@@ -72,11 +73,22 @@ pub(crate) fn noun<T: DeserializeOwned>(item: Item) -> Result<T> {
 
 pub(crate) fn row_item(row: &Connection) -> Result<Item> {
     let mut item = item(&Key::Connection(row.tenant, row.id), row)?;
-    if let Some(unfinished) = &row.unfinished {
+    mark_unfinished(&mut item, row.unfinished.as_ref());
+    Ok(item)
+}
+
+pub(crate) fn user_connection_item(row: &UserConnection) -> Result<Item> {
+    let mut item = item(&Key::UserConnection(row.tenant, row.server, row.user), row)?;
+    mark_unfinished(&mut item, row.unfinished.as_ref());
+    Ok(item)
+}
+
+/// Puts a row into the index of unfinished work while it has some.
+fn mark_unfinished(item: &mut Item, unfinished: Option<&Unfinished>) {
+    if let Some(unfinished) = unfinished {
         item.insert(UNFINISHED_SHARD.to_owned(), text(THE_SHARD));
         item.insert(UNFINISHED_SINCE.to_owned(), text(unfinished.since));
     }
-    Ok(item)
 }
 
 /// Health is read with every connection, so its many counts are one short text and not a hundred attributes.

@@ -11,6 +11,16 @@
 //! | API key          | `TENANT#{tenant}`            | `KEY#{key id}`                       | who may call                                |
 //! | tenant           | `TENANT#{tenant}`            | `TENANT`                             | the tenant itself                           |
 //! | workspace        | `TENANT#{tenant}`            | `WORKSPACE#{workspace}`              | a part of the tenant                        |
+//! | member           | `TENANT#{tenant}`            | `MEMBER#{workspace}#{user}`          | a user in a workspace                       |
+//! | server           | `TENANT#{tenant}`            | `SERVER#{id}`                        | a connection in a workspace                 |
+//! | slug guard       | `TENANT#{tenant}`            | `SLUG#{kind}#{slug}`                 | makes the slug unique, and leads to its id  |
+//! | workspace access | `TENANT#{tenant}`            | `ACCESS#{connection}#{workspace}`    | whether that workspace may use it           |
+//! | user access      | `TENANT#{tenant}`            | `USERACCESS#{server}#{user}`         | whether that user may use it                |
+//! | user connection  | `TENANT#{tenant}`            | `USERCONNECTION#{server}#{user}`     | that he has tokens on it                    |
+//! | toggles          | `TENANT#{tenant}`            | `TOGGLES#{connection or server}`     | which capabilities were switched            |
+//! | pushed           | `TENANT#{tenant}`            | `PUSHED#{connection}`                | what the gateway told of its server         |
+//! | entry of a list  | `TENANT#{tenant}#LIST#{list}`| `ENTRY#{id}`                         | that a row is in the list, and its name     |
+//! | count of a list  | `TENANT#{tenant}#LIST#{list}`| `COUNT#{first digits of the ids}`    | how many entries begin with these digits    |
 //! | samples          | `TENANT#{tenant}#HISTORY#{id}` | `HOUR#{hour}`                      | the checks of one hour                      |
 //! | incident         | `TENANT#{tenant}#HISTORY#{id}` | `INCIDENT#{started at}`            | a time in which it did not work             |
 //! | requests         | `TENANT#{tenant}`            | `REQUESTS#{id}#{minute}`             | counts checks that somebody asked for       |
@@ -23,6 +33,9 @@
 //! The one index is `unfinished` (`unfinishedShard`, `unfinishedSince`). Connections are in it while they have unfinished work, and only
 //! the sweeper reads it.
 //!
+//! A list has its entries in the order of their ids, which is that of creation, and counts them by the first digits of the ids, which stand for
+//! about seventeen minutes each. So a page anywhere in it is found by its number, and what is in front of it is not read.
+//!
 //! A name is hashed because 255 characters can be 1,020 bytes, and a sort key with its prefix has room for 1,024.
 
 use sha2::{Digest as _, Sha256};
@@ -30,10 +43,14 @@ use shared::{
     caller::KeyId,
     connection::{ConnectionId, ConnectionName},
     contract::ContractDigest,
-    tenant::{TenantId, WorkspaceId},
+    ports::Unsettled,
+    server::ServerId,
+    slug::Slug,
+    tenant::{TenantId, UserId, WorkspaceId},
     timestamp::Timestamp,
     wheel::Slot,
 };
+use uuid::Uuid;
 
 pub const PK: &str = "PK";
 pub const SK: &str = "SK";
@@ -58,6 +75,18 @@ pub enum Key<'a> {
     ApiKey(TenantId, KeyId),
     Tenant(TenantId),
     Workspace(TenantId, WorkspaceId),
+    Member(TenantId, WorkspaceId, UserId),
+    Server(TenantId, ServerId),
+    Slug(TenantId, SlugKind, &'a Slug),
+    WorkspaceAccess(TenantId, ConnectionId, WorkspaceId),
+    UserAccess(TenantId, ServerId, UserId),
+    UserConnection(TenantId, ServerId, UserId),
+    /// Of a connection or of a server.
+    Toggles(TenantId, Uuid),
+    Pushed(TenantId, ConnectionId),
+    Entry(TenantId, List<'a>, Uuid),
+    /// The count of the entries that begin as this id does.
+    Count(TenantId, List<'a>, Uuid),
     /// The number of the hour since the epoch.
     Samples(TenantId, ConnectionId, i64),
     Incident(TenantId, ConnectionId, Timestamp),
@@ -81,7 +110,16 @@ impl Key<'_> {
             | Self::ApiKey(tenant, _)
             | Self::Requests(tenant, ..)
             | Self::Tenant(tenant)
-            | Self::Workspace(tenant, _) => of_tenant(*tenant),
+            | Self::Workspace(tenant, _)
+            | Self::Member(tenant, ..)
+            | Self::Server(tenant, _)
+            | Self::Slug(tenant, ..)
+            | Self::WorkspaceAccess(tenant, ..)
+            | Self::UserAccess(tenant, ..)
+            | Self::UserConnection(tenant, ..)
+            | Self::Toggles(tenant, _)
+            | Self::Pushed(tenant, _) => of_tenant(*tenant),
+            Self::Entry(tenant, list, _) | Self::Count(tenant, list, _) => list.pk(*tenant),
             Self::Samples(tenant, id, _) | Self::Incident(tenant, id, _) => history(*tenant, *id),
             Self::Wheel(slot, ..) => wheel(*slot),
             Self::OutOfTurn(..) => OUT_OF_TURN.to_owned(),
@@ -100,6 +138,18 @@ impl Key<'_> {
             Self::ApiKey(_, id) => format!("KEY#{id}"),
             Self::Tenant(_) => "TENANT".to_owned(),
             Self::Workspace(_, id) => format!("WORKSPACE#{id}"),
+            Self::Member(_, workspace, user) => format!("MEMBER#{workspace}#{user}"),
+            Self::Server(_, id) => format!("SERVER#{id}"),
+            Self::Slug(_, kind, slug) => format!("SLUG#{}#{}", kind.word(), slug.folded()),
+            Self::WorkspaceAccess(_, connection, workspace) => {
+                format!("ACCESS#{connection}#{workspace}")
+            }
+            Self::UserAccess(_, server, user) => format!("USERACCESS#{server}#{user}"),
+            Self::UserConnection(_, server, user) => format!("{USER_CONNECTION}{server}#{user}"),
+            Self::Toggles(_, of) => format!("TOGGLES#{of}"),
+            Self::Pushed(_, connection) => format!("PUSHED#{connection}"),
+            Self::Entry(_, _, id) => format!("ENTRY#{id}"),
+            Self::Count(_, _, id) => format!("COUNT#{}", bucket(*id)),
             Self::Samples(_, _, hour) => format!("HOUR#{hour:08}"),
             Self::Incident(_, _, started_at) => format!("INCIDENT#{started_at}"),
             Self::Requests(_, id, minute) => format!("REQUESTS#{id}#{minute}"),
@@ -109,6 +159,86 @@ impl Key<'_> {
     }
 }
 
+/// The things that have slugs, each with names of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SlugKind {
+    Connection,
+    Server,
+    Workspace,
+}
+
+impl SlugKind {
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Connection => "CONNECTION",
+            Self::Server => "SERVER",
+            Self::Workspace => "WORKSPACE",
+        }
+    }
+}
+
+/// A list whose pages are counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum List<'a> {
+    Connections,
+    /// Those that belong to no workspace.
+    ConnectionsOfTenant,
+    ConnectionsOf(WorkspaceId),
+    /// The workspaces of which something is said for a connection.
+    Access(ConnectionId),
+    /// The connections of which something is said for a workspace.
+    Given(WorkspaceId),
+    Servers(WorkspaceId),
+    Workspaces,
+    Members(WorkspaceId),
+    Keys,
+    KeysOf(WorkspaceId),
+    UserConnections(ServerId),
+    /// The audit trail. Its entries are the records themselves.
+    Audit,
+    AuditOf(&'a str),
+    AuditBy(KeyId),
+}
+
+impl List<'_> {
+    pub fn pk(&self, tenant: TenantId) -> String {
+        let name = match self {
+            Self::Connections => "CONNECTIONS".to_owned(),
+            Self::ConnectionsOfTenant => "CONNECTIONS#TENANT".to_owned(),
+            Self::ConnectionsOf(workspace) => format!("CONNECTIONS#{workspace}"),
+            Self::Access(connection) => format!("ACCESS#{connection}"),
+            Self::Given(workspace) => format!("GIVEN#{workspace}"),
+            Self::Servers(workspace) => format!("SERVERS#{workspace}"),
+            Self::Workspaces => "WORKSPACES".to_owned(),
+            Self::Members(workspace) => format!("MEMBERS#{workspace}"),
+            Self::Keys => "KEYS".to_owned(),
+            Self::KeysOf(workspace) => format!("KEYS#{workspace}"),
+            Self::UserConnections(server) => format!("USERCONNECTIONS#{server}"),
+            Self::Audit => "AUDIT".to_owned(),
+            Self::AuditOf(resource) => format!("AUDIT#RESOURCE#{resource}"),
+            Self::AuditBy(key) => format!("AUDIT#KEY#{key}"),
+        };
+        format!("TENANT#{tenant}#LIST#{name}")
+    }
+}
+
+/// The first digits of an id, under which a list counts it.
+pub fn bucket(id: Uuid) -> String {
+    let mut digits = id.hyphenated().to_string();
+    digits.truncate(BUCKET_DIGITS);
+    digits
+}
+
+/// The digits of a count, from its sort key.
+pub fn counted(sk: &str) -> Option<&str> {
+    sk.strip_prefix("COUNT#")
+}
+
+/// The id of an entry, from its sort key.
+pub fn entry(sk: &str) -> Option<Uuid> {
+    sk.strip_prefix("ENTRY#")?.parse().ok()
+}
+
 /// Names the items of one partition that one Query reads, in the order of their keys.
 #[derive(Clone, Copy, Debug)]
 pub enum Range<'a> {
@@ -116,6 +246,12 @@ pub enum Range<'a> {
     Connection(TenantId, ConnectionId),
     /// All connections after one, each followed by its contract summary and its health.
     Connections(TenantId, Option<ConnectionId>),
+    /// Entries of a list whose ids begin with these digits or larger ones, or with these and smaller ones; all without digits.
+    EntriesFrom(TenantId, List<'a>, &'a str),
+    EntriesTo(TenantId, List<'a>, &'a str),
+    /// Entries between two moments, both included.
+    EntriesWithin(TenantId, List<'a>, Timestamp, Timestamp),
+    Counts(TenantId, List<'a>),
     Tools(TenantId, ConnectionId, &'a ContractDigest),
     /// The tools of all contracts that a connection ever had.
     AllTools(TenantId, ConnectionId),
@@ -135,6 +271,10 @@ impl Range<'_> {
             | Self::Connections(tenant, _)
             | Self::Tools(tenant, ..)
             | Self::AllTools(tenant, _) => of_tenant(*tenant),
+            Self::EntriesFrom(tenant, list, _)
+            | Self::EntriesTo(tenant, list, _)
+            | Self::EntriesWithin(tenant, list, ..)
+            | Self::Counts(tenant, list) => list.pk(*tenant),
             Self::Samples(tenant, id, ..) | Self::Incidents(tenant, id) => history(*tenant, *id),
             Self::Wheel(slot) => wheel(*slot),
             Self::OutOfTurn => OUT_OF_TURN.to_owned(),
@@ -150,6 +290,13 @@ impl Range<'_> {
             Self::Connections(_, Some(after)) => {
                 (format!("CONNECTION#{after}$"), "CONNECTION$".to_owned())
             }
+            Self::EntriesFrom(_, _, digits) => (format!("ENTRY#{digits}"), "ENTRY$".to_owned()),
+            Self::EntriesTo(_, _, digits) => ("ENTRY#".to_owned(), format!("ENTRY#{digits}~")),
+            Self::EntriesWithin(_, _, from, to) => (
+                format!("ENTRY#{}", moment(*from)),
+                format!("ENTRY#{}~", moment(*to)),
+            ),
+            Self::Counts(..) => ("COUNT#".to_owned(), "COUNT$".to_owned()),
             Self::Tools(_, id, digest) => (
                 format!("TOOLS#{id}#{digest}#"),
                 format!("TOOLS#{id}#{digest}$"),
@@ -185,11 +332,16 @@ pub fn part(sk: &str) -> Option<(ConnectionId, Part)> {
     Some((id.parse().ok()?, part))
 }
 
-/// The connection that the keys of its row name.
-pub fn connection(pk: &str, sk: &str) -> Option<(TenantId, ConnectionId)> {
+/// The row with unfinished work that these keys name.
+pub fn unsettled(pk: &str, sk: &str) -> Option<(TenantId, Unsettled)> {
     let tenant = pk.strip_prefix("TENANT#")?.parse().ok()?;
+    if let Some(names) = sk.strip_prefix(USER_CONNECTION) {
+        let (server, user) = names.split_once('#')?;
+        let what = Unsettled::UserConnection(server.parse().ok()?, user.parse().ok()?);
+        return Some((tenant, what));
+    }
     match part(sk)? {
-        (id, Part::Row) => Some((tenant, id)),
+        (id, Part::Row) => Some((tenant, Unsettled::Connection(id))),
         _ => None,
     }
 }
@@ -205,6 +357,9 @@ pub fn minute(sk: &str) -> Option<i64> {
     sk.parse().ok()
 }
 
+const USER_CONNECTION: &str = "USERCONNECTION#";
+/// Of the twelve digits that are milliseconds: so many stand for 2^20 of them.
+const BUCKET_DIGITS: usize = 7;
 const CONTRACT: &str = "#CONTRACT";
 const HEALTH: &str = "#HEALTH";
 const OUT_OF_TURN: &str = "WHEEL#OUT_OF_TURN";
@@ -225,6 +380,12 @@ fn wheel(Slot { period, index }: Slot) -> String {
 
 fn tick(minute: i64) -> String {
     format!("{minute:010}")
+}
+
+/// How ids made at a moment begin.
+fn moment(at: Timestamp) -> String {
+    let digits = format!("{:012x}", at.millis().clamp(0, 0xffff_ffff_ffff));
+    format!("{}-{}", &digits[..8], &digits[8..])
 }
 
 fn hash(text: &str) -> String {
@@ -295,6 +456,69 @@ mod tests {
             &of_tenant,
             &workspace,
         );
+        let (workspace, server) = (ID.parse().unwrap(), ID.parse().unwrap());
+        let user = TENANT.parse().unwrap();
+        let both_ids = format!("{ID}#{TENANT}");
+        let member = format!("MEMBER#{both_ids}");
+        is(Key::Member(tenant, workspace, user), &of_tenant, &member);
+        is(
+            Key::Server(tenant, server),
+            &of_tenant,
+            &format!("SERVER#{ID}"),
+        );
+        let slug = Slug::try_from("Git_Hub".to_owned()).unwrap();
+        let guard = "SLUG#SERVER#git_hub";
+        is(
+            Key::Slug(tenant, SlugKind::Server, &slug),
+            &of_tenant,
+            guard,
+        );
+        let access = format!("ACCESS#{ID}#{ID}");
+        is(
+            Key::WorkspaceAccess(tenant, id, workspace),
+            &of_tenant,
+            &access,
+        );
+        let access = format!("USERACCESS#{both_ids}");
+        is(Key::UserAccess(tenant, server, user), &of_tenant, &access);
+        let tokens = format!("USERCONNECTION#{both_ids}");
+        is(
+            Key::UserConnection(tenant, server, user),
+            &of_tenant,
+            &tokens,
+        );
+        is(
+            Key::Toggles(tenant, id.uuid()),
+            &of_tenant,
+            &format!("TOGGLES#{ID}"),
+        );
+        is(Key::Pushed(tenant, id), &of_tenant, &format!("PUSHED#{ID}"));
+        for (list, name) in [
+            (List::Connections, "CONNECTIONS".to_owned()),
+            (List::ConnectionsOfTenant, "CONNECTIONS#TENANT".to_owned()),
+            (List::ConnectionsOf(workspace), format!("CONNECTIONS#{ID}")),
+            (List::Access(id), format!("ACCESS#{ID}")),
+            (List::Given(workspace), format!("GIVEN#{ID}")),
+            (List::Servers(workspace), format!("SERVERS#{ID}")),
+            (List::Workspaces, "WORKSPACES".to_owned()),
+            (List::Members(workspace), format!("MEMBERS#{ID}")),
+            (List::Keys, "KEYS".to_owned()),
+            (List::KeysOf(workspace), format!("KEYS#{ID}")),
+            (
+                List::UserConnections(server),
+                format!("USERCONNECTIONS#{ID}"),
+            ),
+            (List::Audit, "AUDIT".to_owned()),
+            (List::AuditOf("x/y"), "AUDIT#RESOURCE#x/y".to_owned()),
+        ] {
+            let pk = format!("{of_tenant}#LIST#{name}");
+            is(
+                Key::Entry(tenant, list, id.uuid()),
+                &pk,
+                &format!("ENTRY#{ID}"),
+            );
+            is(Key::Count(tenant, list, id.uuid()), &pk, "COUNT#0189000");
+        }
         is(Key::Samples(tenant, id, 492_900), &history, "HOUR#00492900");
         let at = Timestamp::from_millis(1_774_440_000_007);
         let started = "INCIDENT#2026-03-25T12:00:00.007Z";
@@ -372,7 +596,17 @@ mod tests {
             assert_eq!(part(&key.sk()), Some((id, expected)));
         }
         let row = Key::Connection(tenant, id);
-        assert_eq!(connection(&row.pk(), &row.sk()), Some((tenant, id)));
+        let unfinished = Some((tenant, Unsettled::Connection(id)));
+        assert_eq!(unsettled(&row.pk(), &row.sk()), unfinished);
+        let (server, user) = (ID.parse().unwrap(), TENANT.parse().unwrap());
+        let row = Key::UserConnection(tenant, server, user);
+        let unfinished = Some((tenant, Unsettled::UserConnection(server, user)));
+        assert_eq!(unsettled(&row.pk(), &row.sk()), unfinished);
+        let entry_id: Uuid = ID.parse().unwrap();
+        let in_list = Key::Entry(tenant, List::Keys, entry_id).sk();
+        assert_eq!(entry(&in_list), Some(entry_id));
+        let count = Key::Count(tenant, List::Keys, entry_id).sk();
+        assert_eq!(counted(&count), Some("0189000"));
         assert_eq!(
             scheduled(&Key::OutOfTurn(tenant, id).sk()),
             Some((tenant, id))

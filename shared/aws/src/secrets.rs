@@ -1,4 +1,4 @@
-//! Credentials in Secrets Manager: one secret for each connection, named by the ids of its tenant and its connection.
+//! Credentials in Secrets Manager: one secret for each connection and each user's tokens, named by the ids of its tenant and its holder.
 //!
 //! A value's version id is the client request token it was written with, so writing it twice is the same as writing it once.
 
@@ -14,8 +14,7 @@ use aws_sdk_secretsmanager::{
     },
 };
 use shared::{
-    connection::ConnectionId,
-    credential::{CredentialVersion, Secret},
+    credential::{CredentialVersion, HolderId, Secret},
     error::{Error, Result},
     ports::Credentials,
     tenant::TenantId,
@@ -37,7 +36,7 @@ pub struct SecretsManagerStore {
 }
 
 impl SecretsManagerStore {
-    /// Secrets are named `{prefix}/{tenant}/{connection}`.
+    /// Secrets are named `{prefix}/{tenant}/{holder}`.
     pub fn new(client: Client, prefix: impl Into<String>) -> Self {
         Self {
             client,
@@ -51,11 +50,11 @@ impl Credentials for SecretsManagerStore {
     async fn create(
         &self,
         tenant: TenantId,
-        id: ConnectionId,
+        holder: HolderId,
         version: CredentialVersion,
         secret: &Secret,
     ) -> Result<()> {
-        let name = self.name(tenant, id);
+        let name = self.name(tenant, holder);
         let create = self
             .client
             .create_secret()
@@ -88,14 +87,14 @@ impl Credentials for SecretsManagerStore {
     async fn stage(
         &self,
         tenant: TenantId,
-        id: ConnectionId,
+        holder: HolderId,
         version: CredentialVersion,
         secret: &Secret,
     ) -> Result<()> {
         let put = self
             .client
             .put_secret_value()
-            .secret_id(self.name(tenant, id))
+            .secret_id(self.name(tenant, holder))
             .client_request_token(version.to_string())
             .version_stages(PENDING)
             .secret_string(secret.expose());
@@ -105,10 +104,10 @@ impl Credentials for SecretsManagerStore {
     async fn promote(
         &self,
         tenant: TenantId,
-        id: ConnectionId,
+        holder: HolderId,
         version: CredentialVersion,
     ) -> Result<()> {
-        let (name, version) = (self.name(tenant, id), version.to_string());
+        let (name, version) = (self.name(tenant, holder), version.to_string());
         for attempt in 1..=ATTEMPTS {
             let stages = self.stages(&name).await?.unwrap_or_default();
             // Somebody removed the secret by hand. There is nothing to promote, and the next check says `credential_missing`.
@@ -117,7 +116,7 @@ impl Credentials for SecretsManagerStore {
             };
             let is_at = |stage: &str| own.iter().any(|held| held == stage);
             let current = is_at(CURRENT) || {
-                let from = holder(&stages, CURRENT);
+                let from = version_at(&stages, CURRENT);
                 self.move_stage(&name, CURRENT, from, Some(&version))
                     .await?
             };
@@ -139,12 +138,12 @@ impl Credentials for SecretsManagerStore {
     async fn unstage(
         &self,
         tenant: TenantId,
-        id: ConnectionId,
+        holder: HolderId,
         version: CredentialVersion,
     ) -> Result<()> {
-        let (name, version) = (self.name(tenant, id), version.to_string());
+        let (name, version) = (self.name(tenant, holder), version.to_string());
         let stages = self.stages(&name).await?.unwrap_or_default();
-        if holder(&stages, PENDING) == Some(&version) {
+        if version_at(&stages, PENDING) == Some(&version) {
             // Refused only when it was moved in between, and then it is not staged either.
             self.move_stage(&name, PENDING, Some(&version), None)
                 .await?;
@@ -155,13 +154,13 @@ impl Credentials for SecretsManagerStore {
     async fn read(
         &self,
         tenant: TenantId,
-        id: ConnectionId,
+        holder: HolderId,
         version: CredentialVersion,
     ) -> Result<Option<Secret>> {
         let get = self
             .client
             .get_secret_value()
-            .secret_id(self.name(tenant, id))
+            .secret_id(self.name(tenant, holder))
             .version_id(version.to_string());
         let value = match get.send().await {
             Ok(value) => value.secret_string,
@@ -176,17 +175,14 @@ impl Credentials for SecretsManagerStore {
                 };
             }
         };
-        value
-            .map(Secret::parse)
-            .transpose()
-            .map_err(Error::internal)
+        Ok(value.map(Secret::stored))
     }
 
-    async fn delete(&self, tenant: TenantId, id: ConnectionId) -> Result<()> {
+    async fn delete(&self, tenant: TenantId, holder: HolderId) -> Result<()> {
         let delete = self
             .client
             .delete_secret()
-            .secret_id(self.name(tenant, id))
+            .secret_id(self.name(tenant, holder))
             .force_delete_without_recovery(true);
         match delete.send().await {
             Err(refused)
@@ -205,7 +201,7 @@ impl Credentials for SecretsManagerStore {
 /// The stages that each version is at.
 type Stages = HashMap<String, Vec<String>>;
 
-fn holder<'a>(stages: &'a Stages, stage: &str) -> Option<&'a String> {
+fn version_at<'a>(stages: &'a Stages, stage: &str) -> Option<&'a String> {
     let mut versions = stages.iter();
     versions
         .find(|(_, stages)| stages.iter().any(|held| held == stage))
@@ -213,8 +209,8 @@ fn holder<'a>(stages: &'a Stages, stage: &str) -> Option<&'a String> {
 }
 
 impl SecretsManagerStore {
-    fn name(&self, tenant: TenantId, id: ConnectionId) -> String {
-        format!("{}/{tenant}/{id}", self.prefix)
+    fn name(&self, tenant: TenantId, holder: HolderId) -> String {
+        format!("{}/{tenant}/{holder}", self.prefix)
     }
 
     /// Nothing when there is no such secret.

@@ -1,24 +1,33 @@
 //! The table. Each port has a file; a function that uses one port links the operations of that port and no others.
 
 use aws_sdk_dynamodb::{
-    Client, operation::query::builders::QueryFluentBuilder, types::AttributeValue,
+    Client,
+    operation::query::builders::QueryFluentBuilder,
+    types::{AttributeValue, KeysAndAttributes},
 };
-use shared::error::Result;
+use shared::error::{Error, Result};
 
 use crate::{
     failure::failure,
     items::{self, Item},
     keys::{Key, PK, Range, SK},
+    retry::{ATTEMPTS, pause},
 };
 
+mod audit;
 mod connections;
+mod integrations;
 mod keys;
+mod lists;
 mod registrations;
 mod results;
+mod rows;
 mod schedule;
+mod servers;
 mod tenants;
 mod tools;
 mod transaction;
+mod workspaces;
 
 /// Implements the ports of `shared` that keep something in the table.
 #[derive(Clone, Debug)]
@@ -59,6 +68,51 @@ impl DynamoStore {
             .send()
             .await;
         Ok(found.map_err(failure)?.item)
+    }
+}
+
+/// What one BatchGetItem can ask for.
+const BATCH: usize = 100;
+
+impl DynamoStore {
+    /// Those of these items that there are, in no order.
+    async fn batch(&self, keys: &[Key<'_>]) -> Result<Vec<Item>> {
+        let mut found = Vec::new();
+        for some in keys.chunks(BATCH) {
+            let mut wanted: Vec<Item> = some.iter().map(items::key).collect();
+            for attempt in 1.. {
+                let asked = KeysAndAttributes::builder()
+                    .set_keys(Some(wanted))
+                    .consistent_read(true)
+                    .build()
+                    .map_err(Error::internal)?;
+                let call = self
+                    .client
+                    .batch_get_item()
+                    .request_items(&self.table, asked);
+                let answer = call.send().await.map_err(failure)?;
+                found.extend(
+                    answer
+                        .responses
+                        .into_iter()
+                        .flatten()
+                        .flat_map(|(_, there)| there),
+                );
+                // What the service had no room or no time for.
+                let left = answer.unprocessed_keys.unwrap_or_default();
+                wanted = left.into_iter().flat_map(|(_, left)| left.keys).collect();
+                if wanted.is_empty() {
+                    break;
+                }
+                if attempt >= ATTEMPTS {
+                    return Err(Error::Unavailable(
+                        "a batch was never read to its end".into(),
+                    ));
+                }
+                pause(attempt).await;
+            }
+        }
+        Ok(found)
     }
 }
 

@@ -6,9 +6,10 @@ use std::{
 };
 
 use async_trait::async_trait;
-use http::{HeaderName, HeaderValue, header::AUTHORIZATION};
+use http::{HeaderName, HeaderValue};
 use rustls::pki_types::CertificateDer;
 use shared::{
+    configuration::Configuration,
     connection::Auth,
     contract::Contract,
     credential::Secret,
@@ -81,10 +82,10 @@ impl McpProber {
     fn place<'a>(&'a self, guard: Guard, target: &Target<'a>) -> Result<Place<'a>, Reason> {
         let url = target.url.url();
         let credential = credential(target.auth, target.secret)?;
+        let has_credential = !credential.is_empty();
         guard.admit_url(url).map_err(|_| Reason::AddressBlocked)?;
         let host = channel::host_header(url).ok_or(Reason::InternalError)?;
         let mut headers = channel::common_headers(host);
-        let has_credential = credential.is_some();
         headers.extend(credential);
         Ok(Place {
             host: url.host().ok_or(Reason::InternalError)?,
@@ -140,7 +141,7 @@ impl Prober for McpProber {
         }
         transcript.close(outcome.as_ref().err().map(|failure| failure.reason));
         if let (Ok(contract), Some(secret)) = (&mut outcome, target.secret) {
-            redact::contract(contract, secret);
+            redact::contract(contract, &secrets(target.auth, secret));
         }
         let (latency_ms, steps) = transcript.finish();
         Finding {
@@ -161,27 +162,46 @@ fn blame_ourselves(failure: Failure) -> Failure {
     }
 }
 
-/// The header that carries the credential, marked so that nothing prints it.
+/// The headers that carry the credential, marked so that nothing prints them.
 fn credential(
     auth: &Auth,
     secret: Option<&Secret>,
-) -> Result<Option<(HeaderName, HeaderValue)>, Reason> {
-    if !auth.needs_credential() {
-        return Ok(None);
-    }
-    let secret = secret.ok_or(Reason::CredentialMissing)?;
-    let (name, value) = match auth {
-        Auth::None => return Ok(None),
-        Auth::Bearer => {
-            let value = Zeroizing::new(format!("Bearer {}", secret.expose()));
-            (AUTHORIZATION, HeaderValue::from_str(&value))
-        }
-        Auth::ApiKey { header } => {
-            let name = HeaderName::try_from(header.as_str()).map_err(|_| Reason::InternalError)?;
-            (name, HeaderValue::from_str(secret.expose()))
-        }
+) -> Result<Vec<(HeaderName, HeaderValue)>, Reason> {
+    let Some(secret) = secret else {
+        return match auth.needs_credential() {
+            true => Err(Reason::CredentialMissing),
+            false => Ok(Vec::new()),
+        };
     };
-    let mut value = value.map_err(|_| Reason::InternalError)?;
-    value.set_sensitive(true);
-    Ok(Some((name, value)))
+    let sent = Configuration::of(auth, Some(secret)).map_err(|_| Reason::InternalError)?;
+    let headers = sent.sent_headers();
+    if headers.is_empty() && auth.needs_credential() {
+        return Err(Reason::CredentialMissing);
+    }
+    let header = |(name, value): (String, Zeroizing<String>)| {
+        let name = HeaderName::try_from(name).map_err(|_| Reason::InternalError)?;
+        let mut value = HeaderValue::from_str(&value).map_err(|_| Reason::InternalError)?;
+        value.set_sensitive(true);
+        Ok((name, value))
+    };
+    headers.into_iter().map(header).collect()
+}
+
+/// Every text that must not come back in what the server says: values as they are, but of a value with a scheme such as `Bearer` only what follows it.
+fn secrets(auth: &Auth, secret: &Secret) -> Vec<Zeroizing<String>> {
+    let mut texts = match Configuration::of(auth, Some(secret)) {
+        Ok(configuration) => configuration.secrets(),
+        Err(_) => vec![Zeroizing::new(secret.expose().to_owned())],
+    };
+    for text in &mut texts {
+        // The word in front is no secret, and what a server says of it reads better with it.
+        if let Some((_, rest)) = text.split_once(' ').filter(|(scheme, _)| is_scheme(scheme)) {
+            *text = Zeroizing::new(rest.to_owned());
+        }
+    }
+    texts
+}
+
+fn is_scheme(word: &str) -> bool {
+    ["basic", "bearer", "token"].contains(&&*word.to_ascii_lowercase())
 }

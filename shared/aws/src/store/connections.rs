@@ -128,14 +128,14 @@ impl Connections for DynamoStore {
 
 /// The items of one connection, as far as they were read.
 #[derive(Default)]
-struct Parts {
+pub(super) struct Parts {
     row: Option<Item>,
     contract: Option<Item>,
     health: Option<Item>,
 }
 
 impl Parts {
-    fn put(&mut self, part: Part, item: Item) {
+    pub(super) fn put(&mut self, part: Part, item: Item) {
         let place = match part {
             Part::Row => &mut self.row,
             Part::Contract => &mut self.contract,
@@ -145,7 +145,7 @@ impl Parts {
     }
 
     /// Nothing when there is no row, or none that anybody may see.
-    fn listing(self) -> Result<Option<Listing>> {
+    pub(super) fn listing(self) -> Result<Option<Listing>> {
         let Some(row) = self.row else {
             return Ok(None);
         };

@@ -3,25 +3,31 @@
 use async_trait::async_trait;
 use aws_sdk_dynamodb::types::AttributeValue;
 use shared::{
+    audit::Record,
     connection::{Connection, ConnectionId},
     error::{Error, Noun, Result},
     health::{Health, Status},
-    ports::{Added, Idempotency, Registrations},
+    ports::{Added, Idempotency, Integrations as _, Registrations, Rows as _, Unsettled, Window},
     tenant::TenantId,
     timestamp::Timestamp,
     wheel::Slot,
 };
 
 use super::{
-    DynamoStore, pk, sk,
+    DynamoStore,
+    audit::write_record,
+    lists::{Entry, move_entries},
+    pk,
+    rows::slug_guard,
+    sk,
     transaction::{Condition, Mark, Outcome, Transaction},
 };
 use crate::{
     failure::failure,
     items::{self, Item, number, text},
     keys::{
-        EXPIRES_AT, Key, Range, THE_SHARD, UNFINISHED, UNFINISHED_SHARD, UNFINISHED_SINCE,
-        connection,
+        EXPIRES_AT, Key, List, Range, SlugKind, THE_SHARD, UNFINISHED, UNFINISHED_SHARD,
+        UNFINISHED_SINCE, unsettled,
     },
     retry::ATTEMPTS,
 };
@@ -31,6 +37,9 @@ const MADE_FOR: &str = "madeFor";
 const FINGERPRINT: &str = "fingerprint";
 /// The connection as it was made.
 const MADE: &str = "made";
+/// Tags of connections that belong to no workspace: those that all workspaces may use of which nothing else is said, and the others.
+pub(super) const FOR_ALL: &str = "all";
+pub(super) const OF_TENANT: &str = "tenant";
 
 #[async_trait]
 impl Registrations for DynamoStore {
@@ -43,6 +52,7 @@ impl Registrations for DynamoStore {
         &self,
         new: &Connection,
         idempotency: Option<&Idempotency>,
+        record: Option<&Record>,
         now: Timestamp,
     ) -> Result<Added> {
         let mut writes = self.transaction();
@@ -52,13 +62,25 @@ impl Registrations for DynamoStore {
         )?;
         writes.put(Mark::Row, items::row_item(new)?, Condition::absent())?;
         writes.put(Mark::Other, health, Condition::none())?;
-        writes.put(Mark::Name, name_guard(new), Condition::absent())?;
+        if !new.shares_name {
+            writes.put(Mark::Name, name_guard(new), Condition::absent())?;
+        }
+        if let Some(slug) = &new.slug {
+            let key = Key::Slug(new.tenant, SlugKind::Connection, slug);
+            writes.put(
+                Mark::Slug,
+                slug_guard(&key, new.id.uuid()),
+                Condition::absent(),
+            )?;
+        }
+        move_entries(&mut writes, new.tenant, &[], &entries(new))?;
+        write_record(&mut writes, record)?;
         place(&mut writes, None, Some(new), false, now)?;
         if let Some(idempotency) = idempotency {
             // What has expired may be there for days until the table drops it.
             let unused = Condition::when("attribute_not_exists(PK) OR expiresAt <= :now")
                 .with(":now", number(now.seconds()));
-            writes.put(Mark::Idempotency, record(new, idempotency)?, unused)?;
+            writes.put(Mark::Idempotency, replay_record(new, idempotency)?, unused)?;
         }
 
         let mut refused = match writes.commit().await? {
@@ -76,17 +98,28 @@ impl Registrations for DynamoStore {
         if let (Some(Some(record)), Some(asked)) = (refused.take(Mark::Idempotency), idempotency) {
             return replayed(record, asked);
         }
+        if refused.take(Mark::Slug).is_some() {
+            return Err(Error::Taken(Noun::Slug));
+        }
         Err(Error::Taken(Noun::ConnectionName))
     }
 
-    async fn replace(&self, before: &Connection, after: &Connection, now: Timestamp) -> Result<()> {
+    async fn replace(
+        &self,
+        before: &Connection,
+        after: &Connection,
+        record: Option<&Record>,
+        now: Timestamp,
+    ) -> Result<()> {
         for _ in 0..ATTEMPTS {
             let mut writes = self.transaction();
             let unchanged = Condition::revision(before.revision);
             writes.put(Mark::Row, items::row_item(after)?, unchanged)?;
             if before.name != after.name {
-                let old = Key::Name(before.tenant, &before.name);
-                writes.delete(Mark::Other, &old, Condition::none())?;
+                if !before.shares_name {
+                    let old = Key::Name(before.tenant, &before.name);
+                    writes.delete(Mark::Other, &old, Condition::none())?;
+                }
                 writes.put(Mark::Name, name_guard(after), Condition::absent())?;
             }
             let is_other = before.epoch != after.epoch;
@@ -94,6 +127,9 @@ impl Registrations for DynamoStore {
                 self.forget(&mut writes, after, now).await?;
             }
             place(&mut writes, Some(before), Some(after), is_other, now)?;
+            let (was_in, is_in) = (entries(before), entries(after));
+            move_entries(&mut writes, after.tenant, &was_in, &is_in)?;
+            write_record(&mut writes, record)?;
 
             let mut refused = match writes.commit().await? {
                 Outcome::Done => return Ok(()),
@@ -118,8 +154,9 @@ impl Registrations for DynamoStore {
     async fn remove(&self, last: &Connection) -> Result<()> {
         let (tenant, id) = (last.tenant, last.id);
         let tools = Range::AllTools(tenant, id);
-        // Of a connection that nobody sees the tools go first, so that a crash leaves a row to come back for.
+        // Of a connection that nobody sees what hangs on it goes first, so that a crash leaves a row to come back for.
         if !last.is_visible() {
+            self.forget_accesses(tenant, id).await?;
             self.delete_tools(&tools, None).await?;
         }
         let mut record = last.idempotency.as_deref();
@@ -127,13 +164,22 @@ impl Registrations for DynamoStore {
             let mut writes = self.transaction();
             let row = Key::Connection(tenant, id);
             writes.delete(Mark::Row, &row, Condition::revision(last.revision))?;
+            let name = Key::Name(tenant, &last.name);
+            let slug = last.slug.as_ref();
+            let slug = slug.map(|slug| Key::Slug(tenant, SlugKind::Connection, slug));
             for key in [
                 Key::Contract(tenant, id),
                 Key::Health(tenant, id),
-                Key::Name(tenant, &last.name),
-            ] {
+                Key::Toggles(tenant, id.uuid()),
+                Key::Pushed(tenant, id),
+            ]
+            .into_iter()
+            .chain((!last.shares_name).then_some(name))
+            .chain(slug)
+            {
                 writes.delete(Mark::Other, &key, Condition::none())?;
             }
+            move_entries(&mut writes, tenant, &entries(last), &[])?;
             place(&mut writes, Some(last), None, false, last.updated_at)?;
             if let Some(key) = record {
                 let ours = Condition::when("attribute_not_exists(PK) OR madeFor = :id")
@@ -158,7 +204,7 @@ impl Registrations for DynamoStore {
         &self,
         since: Timestamp,
         limit: usize,
-    ) -> Result<Vec<(TenantId, ConnectionId)>> {
+    ) -> Result<Vec<(TenantId, Unsettled)>> {
         let query = self
             .client
             .query()
@@ -174,13 +220,30 @@ impl Registrations for DynamoStore {
         Ok(found
             .unwrap_or_default()
             .iter()
-            .filter_map(|item| connection(pk(item), sk(item)))
+            .filter_map(|item| unsettled(pk(item), sk(item)))
             .take(limit)
             .collect())
     }
 }
 
 impl DynamoStore {
+    /// Forgets what was said of workspaces.
+    async fn forget_accesses(&self, tenant: TenantId, id: ConnectionId) -> Result<()> {
+        let window = Window {
+            offset: 0,
+            limit: 100,
+        };
+        loop {
+            let page = self.workspace_accesses(tenant, id, window).await?;
+            for said in &page.items {
+                self.discard(said, None).await?;
+            }
+            if !page.has_more {
+                return Ok(());
+            }
+        }
+    }
+
     /// Resets the health of what has become something else, and ends the incident that belonged to what it was.
     async fn forget(
         &self,
@@ -242,6 +305,20 @@ fn place(
     }
 }
 
+/// The lists that a connection is in, while anybody may see it. The tag says whose it is, and of the tenant's whether all workspaces may use it.
+fn entries(row: &Connection) -> Vec<(List<'static>, Entry)> {
+    if !row.is_visible() {
+        return Vec::new();
+    }
+    let (list, tag) = match (row.workspace, row.global_access) {
+        (Some(workspace), _) => (List::ConnectionsOf(workspace), workspace.to_string()),
+        (None, Some(true)) => (List::ConnectionsOfTenant, FOR_ALL.to_owned()),
+        (None, _) => (List::ConnectionsOfTenant, OF_TENANT.to_owned()),
+    };
+    let entry = Entry::new(row.id.uuid(), row.name.as_str(), tag);
+    vec![(List::Connections, entry.clone()), (list, entry)]
+}
+
 fn name_guard(row: &Connection) -> Item {
     let mut guard = items::bare(&Key::Name(row.tenant, &row.name));
     guard.insert("connectionName".to_owned(), text(row.name.as_str()));
@@ -249,7 +326,7 @@ fn name_guard(row: &Connection) -> Item {
     guard
 }
 
-fn record(made: &Connection, idempotency: &Idempotency) -> Result<Item> {
+fn replay_record(made: &Connection, idempotency: &Idempotency) -> Result<Item> {
     let mut record = items::bare(&Key::Idempotency(made.tenant, &idempotency.key));
     let snapshot = items::row_item(made)?;
     record.insert(MADE.to_owned(), AttributeValue::M(snapshot));

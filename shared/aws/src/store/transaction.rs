@@ -1,6 +1,6 @@
 //! Writes that happen together or not at all, each with a mark by which a refusal is told from another.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use aws_sdk_dynamodb::{
     operation::transact_write_items::TransactWriteItemsError,
@@ -15,7 +15,7 @@ use super::DynamoStore;
 use crate::{
     failure::failure,
     items::{self, Item},
-    keys::Key,
+    keys::{Key, PK, SK},
     retry::{ATTEMPTS, patiently, pause},
 };
 
@@ -23,6 +23,7 @@ use crate::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Mark {
     Row,
+    Slug,
     Health,
     Idempotency,
     Name,
@@ -57,7 +58,14 @@ impl Condition {
 
     /// The item is there and was written this many times.
     pub(super) fn revision(revision: u64) -> Self {
-        Self::when("revision = :revision").with(":revision", items::number(revision))
+        let expression = match revision {
+            // Rows of some kinds were written without one at first.
+            0 => {
+                "attribute_exists(PK) AND (attribute_not_exists(revision) OR revision = :revision)"
+            }
+            _ => "revision = :revision",
+        };
+        Self::when(expression).with(":revision", items::number(revision))
     }
 
     pub(super) fn when(expression: &str) -> Self {
@@ -101,6 +109,15 @@ pub(super) struct Transaction<'a> {
     store: &'a DynamoStore,
     marks: Vec<Mark>,
     writes: Vec<TransactWriteItem>,
+    /// By how much counts change, by their keys. A transaction can write an item only once, so they are added up.
+    counts: BTreeMap<(String, String), Change>,
+}
+
+/// By how much a count changes, and when it may go.
+#[derive(Clone, Copy, Default)]
+struct Change {
+    by: i64,
+    expires: Option<i64>,
 }
 
 impl DynamoStore {
@@ -109,6 +126,7 @@ impl DynamoStore {
             store: self,
             marks: Vec::new(),
             writes: Vec::new(),
+            counts: BTreeMap::new(),
         }
     }
 }
@@ -161,8 +179,41 @@ impl Transaction<'_> {
         Ok(())
     }
 
+    /// Changes a count, which may go after `expires`, in seconds since the epoch, if there is such a moment.
+    pub(super) fn count(&mut self, key: &Key<'_>, by: i64, expires: Option<i64>) {
+        let change = self.counts.entry((key.pk(), key.sk())).or_default();
+        change.by += by;
+        change.expires = expires;
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.writes.is_empty()
+    }
+
+    fn write_counts(&mut self) -> Result<()> {
+        for ((pk, sk), Change { by, expires }) in std::mem::take(&mut self.counts) {
+            if by == 0 {
+                continue;
+            }
+            let mut update = Update::builder()
+                .table_name(&self.store.table)
+                .key(PK, AttributeValue::S(pk))
+                .key(SK, AttributeValue::S(sk))
+                .update_expression(match expires {
+                    None => "ADD listed :by",
+                    Some(_) => "ADD listed :by SET expiresAt = :expires",
+                })
+                .expression_attribute_values(":by", items::number(by));
+            if let Some(expires) = expires {
+                update = update.expression_attribute_values(":expires", items::number(expires));
+            }
+            let update = update.build().map_err(Error::internal)?;
+            self.push(
+                Mark::Other,
+                TransactWriteItem::builder().update(update).build(),
+            );
+        }
+        Ok(())
     }
 
     fn push(&mut self, mark: Mark, write: TransactWriteItem) {
@@ -174,7 +225,8 @@ impl Transaction<'_> {
     ///
     /// The SDK gives each call a token of its own and repeats it with its retries, so a transaction whose answer was lost is
     /// not done twice; and since refusals come with what was there, the caller can tell its own work from another's even after that.
-    pub(super) async fn commit(self) -> Result<Outcome> {
+    pub(super) async fn commit(mut self) -> Result<Outcome> {
+        self.write_counts()?;
         let call = self
             .store
             .client

@@ -1,0 +1,366 @@
+//! Rows that are written whole, with their slug, their places in lists and the record of who did it: one implementation for all of them.
+
+use async_trait::async_trait;
+use serde::{Serialize, de::DeserializeOwned};
+use shared::{
+    access::{UserAccess, WorkspaceAccess},
+    audit::Record,
+    caller::KeyRecord,
+    capability::{Pushed, Toggles},
+    error::{Error, Noun, Result},
+    ports::Rows,
+    server::Server,
+    tenant::TenantId,
+    user_connection::UserConnection,
+    workspace::{Member, Workspace},
+};
+use uuid::Uuid;
+
+use super::{
+    DynamoStore,
+    audit::write_record,
+    lists::{Entry, move_entries},
+    transaction::{Condition, Mark, Outcome, Transaction},
+};
+use crate::{
+    items::{self, Item, text},
+    keys::{Key, List, SlugKind},
+};
+
+/// The id that a slug leads to.
+const LEADS_TO: &str = "leadsTo";
+
+/// How a noun is kept.
+pub(super) trait Stored: Serialize + DeserializeOwned + Send + Sync {
+    const NOUN: Noun;
+
+    fn tenant(&self) -> TenantId;
+    fn key(&self) -> Key<'_>;
+    fn revision(&self) -> u64;
+
+    /// Its slug's guard, and the id it leads to.
+    fn slug(&self) -> Option<(Key<'_>, Uuid)> {
+        None
+    }
+
+    fn entries(&self) -> Vec<(List<'_>, Entry)> {
+        Vec::new()
+    }
+
+    /// What hangs on it and goes with it.
+    fn dependents(&self) -> Vec<Key<'_>> {
+        Vec::new()
+    }
+
+    fn item(&self) -> Result<Item> {
+        items::item(&self.key(), self)
+    }
+
+    fn read(item: Item) -> Result<Self> {
+        items::noun(item)
+    }
+}
+
+#[async_trait]
+impl<R: Stored> Rows<R> for DynamoStore {
+    async fn insert(&self, new: &R, record: Option<&Record>) -> Result<()> {
+        let mut writes = self.transaction();
+        insert(&mut writes, new)?;
+        write_record(&mut writes, record)?;
+        let mut refused = match writes.commit().await? {
+            Outcome::Done => return Ok(()),
+            Outcome::Refused(refused) => refused,
+        };
+        match refused.take(Mark::Row) {
+            // What stands there as we want it was written by us, and what was lost was the answer.
+            Some(Some(there)) if there == new.item()? => Ok(()),
+            Some(_) => Err(Error::Taken(R::NOUN)),
+            None => Err(Error::Taken(Noun::Slug)),
+        }
+    }
+
+    async fn exchange(&self, before: &R, after: &R, record: Option<&Record>) -> Result<()> {
+        let mut writes = self.transaction();
+        let unchanged = Condition::revision(before.revision());
+        writes.put(Mark::Row, after.item()?, unchanged)?;
+        let (was_in, is_in) = (before.entries(), after.entries());
+        move_entries(&mut writes, after.tenant(), &was_in, &is_in)?;
+        write_record(&mut writes, record)?;
+        match writes.commit().await? {
+            Outcome::Done => Ok(()),
+            Outcome::Refused(mut refused) => match refused.take(Mark::Row) {
+                Some(Some(there)) if there == after.item()? => Ok(()),
+                _ => Err(Error::Stale),
+            },
+        }
+    }
+
+    async fn discard(&self, last: &R, record: Option<&Record>) -> Result<()> {
+        let mut writes = self.transaction();
+        let unchanged = Condition::revision(last.revision());
+        writes.delete(Mark::Row, &last.key(), unchanged)?;
+        if let Some((guard, _)) = last.slug() {
+            writes.delete(Mark::Other, &guard, Condition::none())?;
+        }
+        for key in last.dependents() {
+            writes.delete(Mark::Other, &key, Condition::none())?;
+        }
+        move_entries(&mut writes, last.tenant(), &last.entries(), &[])?;
+        write_record(&mut writes, record)?;
+        match writes.commit().await? {
+            Outcome::Done => Ok(()),
+            Outcome::Refused(mut refused) => match refused.take(Mark::Row) {
+                Some(None) => Ok(()),
+                _ => Err(Error::Stale),
+            },
+        }
+    }
+}
+
+/// Adds a row that must not be there yet, with its guard and its places.
+pub(super) fn insert<R: Stored>(writes: &mut Transaction<'_>, new: &R) -> Result<()> {
+    writes.put(Mark::Row, new.item()?, Condition::absent())?;
+    if let Some((guard, id)) = new.slug() {
+        writes.put(Mark::Slug, slug_guard(&guard, id), Condition::absent())?;
+    }
+    move_entries(writes, new.tenant(), &[], &new.entries())
+}
+
+pub(super) fn slug_guard(key: &Key<'_>, id: Uuid) -> Item {
+    let mut guard = items::bare(key);
+    guard.insert(LEADS_TO.to_owned(), text(id));
+    guard
+}
+
+impl DynamoStore {
+    pub(super) async fn find<R: Stored>(&self, key: &Key<'_>) -> Result<Option<R>> {
+        self.item(key).await?.map(R::read).transpose()
+    }
+
+    /// Those of these rows that there are, in no order.
+    pub(super) async fn find_all<R: Stored>(&self, keys: &[Key<'_>]) -> Result<Vec<R>> {
+        let found = self.batch(keys).await?;
+        found.into_iter().map(R::read).collect()
+    }
+
+    /// The id that a slug leads to.
+    pub(super) async fn led_to(&self, slug: &Key<'_>) -> Result<Option<Uuid>> {
+        let guard = self.item(slug).await?;
+        let id = guard.map(|guard| super::string(&guard, LEADS_TO).parse());
+        id.transpose().map_err(Error::internal)
+    }
+}
+
+impl Stored for Server {
+    const NOUN: Noun = Noun::Server;
+
+    fn tenant(&self) -> TenantId {
+        self.tenant
+    }
+
+    fn key(&self) -> Key<'_> {
+        Key::Server(self.tenant, self.id)
+    }
+
+    fn revision(&self) -> u64 {
+        self.revision
+    }
+
+    fn slug(&self) -> Option<(Key<'_>, Uuid)> {
+        let guard = Key::Slug(self.tenant, SlugKind::Server, self.slug.slug());
+        Some((guard, self.id.uuid()))
+    }
+
+    fn entries(&self) -> Vec<(List<'_>, Entry)> {
+        let entry = Entry::new(self.id.uuid(), self.name.as_str(), self.connection);
+        vec![(List::Servers(self.workspace), entry)]
+    }
+
+    fn dependents(&self) -> Vec<Key<'_>> {
+        vec![Key::Toggles(self.tenant, self.id.uuid())]
+    }
+}
+
+impl Stored for Workspace {
+    const NOUN: Noun = Noun::Workspace;
+
+    fn tenant(&self) -> TenantId {
+        self.tenant
+    }
+
+    fn key(&self) -> Key<'_> {
+        Key::Workspace(self.tenant, self.id)
+    }
+
+    fn revision(&self) -> u64 {
+        self.revision
+    }
+
+    fn slug(&self) -> Option<(Key<'_>, Uuid)> {
+        let guard = Key::Slug(self.tenant, SlugKind::Workspace, &self.slug);
+        Some((guard, self.id.uuid()))
+    }
+
+    fn entries(&self) -> Vec<(List<'_>, Entry)> {
+        let entry = Entry::new(self.id.uuid(), self.name.as_str(), "");
+        vec![(List::Workspaces, entry)]
+    }
+}
+
+impl Stored for Member {
+    const NOUN: Noun = Noun::Member;
+
+    fn tenant(&self) -> TenantId {
+        self.tenant
+    }
+
+    fn key(&self) -> Key<'_> {
+        Key::Member(self.tenant, self.workspace, self.user)
+    }
+
+    fn revision(&self) -> u64 {
+        self.revision
+    }
+
+    fn entries(&self) -> Vec<(List<'_>, Entry)> {
+        let entry = Entry::new(self.seat, &self.search_text(), self.user);
+        vec![(List::Members(self.workspace), entry)]
+    }
+}
+
+impl Stored for KeyRecord {
+    const NOUN: Noun = Noun::ApiKey;
+
+    fn tenant(&self) -> TenantId {
+        self.tenant
+    }
+
+    fn key(&self) -> Key<'_> {
+        Key::ApiKey(self.tenant, self.id)
+    }
+
+    fn revision(&self) -> u64 {
+        self.revision
+    }
+
+    fn entries(&self) -> Vec<(List<'_>, Entry)> {
+        let name = self.name.as_ref().map_or("", |name| name.as_str());
+        let entry = Entry::new(self.id.uuid(), name, self.kind.word());
+        let of_workspace = self.workspace.map(List::KeysOf);
+        let lists = [Some(List::Keys), of_workspace].into_iter().flatten();
+        // The gateway's keys are the operator's affair.
+        lists
+            .filter(|_| self.kind != shared::caller::KeyKind::System)
+            .map(|list| (list, entry.clone()))
+            .collect()
+    }
+
+    fn item(&self) -> Result<Item> {
+        items::api_key_item(self)
+    }
+
+    fn read(item: Item) -> Result<Self> {
+        items::api_key(item)
+    }
+}
+
+impl Stored for WorkspaceAccess {
+    const NOUN: Noun = Noun::Workspace;
+
+    fn tenant(&self) -> TenantId {
+        self.tenant
+    }
+
+    fn key(&self) -> Key<'_> {
+        Key::WorkspaceAccess(self.tenant, self.connection, self.workspace)
+    }
+
+    fn revision(&self) -> u64 {
+        self.revision
+    }
+
+    fn entries(&self) -> Vec<(List<'_>, Entry)> {
+        let of_connection = Entry::new(self.workspace.uuid(), "", self.enabled);
+        let of_workspace = Entry::new(self.connection.uuid(), "", self.enabled);
+        vec![
+            (List::Access(self.connection), of_connection),
+            (List::Given(self.workspace), of_workspace),
+        ]
+    }
+}
+
+impl Stored for UserAccess {
+    const NOUN: Noun = Noun::Member;
+
+    fn tenant(&self) -> TenantId {
+        self.tenant
+    }
+
+    fn key(&self) -> Key<'_> {
+        Key::UserAccess(self.tenant, self.server, self.user)
+    }
+
+    fn revision(&self) -> u64 {
+        self.revision
+    }
+}
+
+impl Stored for UserConnection {
+    const NOUN: Noun = Noun::UserConnection;
+
+    fn tenant(&self) -> TenantId {
+        self.tenant
+    }
+
+    fn key(&self) -> Key<'_> {
+        Key::UserConnection(self.tenant, self.server, self.user)
+    }
+
+    fn revision(&self) -> u64 {
+        self.revision
+    }
+
+    fn entries(&self) -> Vec<(List<'_>, Entry)> {
+        if !self.is_visible() {
+            return Vec::new();
+        }
+        let entry = Entry::new(self.id.uuid(), "", self.user);
+        vec![(List::UserConnections(self.server), entry)]
+    }
+
+    fn item(&self) -> Result<Item> {
+        items::user_connection_item(self)
+    }
+}
+
+impl Stored for Toggles {
+    const NOUN: Noun = Noun::Server;
+
+    fn tenant(&self) -> TenantId {
+        self.tenant
+    }
+
+    fn key(&self) -> Key<'_> {
+        Key::Toggles(self.tenant, self.of)
+    }
+
+    fn revision(&self) -> u64 {
+        self.revision
+    }
+}
+
+impl Stored for Pushed {
+    const NOUN: Noun = Noun::Connection;
+
+    fn tenant(&self) -> TenantId {
+        self.tenant
+    }
+
+    fn key(&self) -> Key<'_> {
+        Key::Pushed(self.tenant, self.connection)
+    }
+
+    fn revision(&self) -> u64 {
+        self.revision
+    }
+}

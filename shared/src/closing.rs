@@ -1,0 +1,160 @@
+//! Closes a workspace with all that is in it.
+//!
+//! That may be more than one request has time for. Each thing is removed for good before the next one, the workspace last, so whoever asks
+//! again goes on where the last request stopped.
+
+use crate::{
+    audit::Author,
+    directory::{Directory, FIRST, keys::MANAGED_KINDS},
+    error::{Error, Noun, Result},
+    integrations::Sharing,
+    ports::{Integrations, Rows, Shelf, Workspaces},
+    registry::Registry,
+    server::Server,
+    timestamp::Timestamp,
+    tokens::{TokenStore, Tokens},
+    workspace::{Member, Workspace},
+};
+
+/// What closing needs of a store.
+pub trait ClosingStore:
+    Workspaces
+    + Integrations
+    + TokenStore
+    + Rows<crate::caller::KeyRecord>
+    + Rows<Server>
+    + Rows<Workspace>
+    + Rows<Member>
+{
+}
+
+impl<S> ClosingStore for S where
+    S: Workspaces
+        + Integrations
+        + TokenStore
+        + Rows<crate::caller::KeyRecord>
+        + Rows<Server>
+        + Rows<Workspace>
+        + Rows<Member>
+{
+}
+
+pub struct Closing<S> {
+    pub directory: Directory<S>,
+    pub sharing: Sharing<S>,
+    pub tokens: Tokens<S>,
+    pub registry: Registry,
+}
+
+impl<S: ClosingStore> Closing<S> {
+    /// Closes a workspace and, if it is to be `emptied`, removes what is in it first. Begins nothing after `until`.
+    pub async fn close(
+        &self,
+        by: &Author,
+        workspace: &Workspace,
+        emptied: bool,
+        until: Timestamp,
+    ) -> Result<()> {
+        if emptied && !workspace.is_default {
+            // Keys first, so that none of them fills the workspace again meanwhile; servers before the connections that they show.
+            self.revoke_keys(by, workspace, until).await?;
+            self.withdraw_servers(by, workspace, until).await?;
+            self.deregister_connections(by, workspace, until).await?;
+        }
+        self.directory.close(by, workspace, until).await
+    }
+
+    async fn revoke_keys(
+        &self,
+        by: &Author,
+        workspace: &Workspace,
+        until: Timestamp,
+    ) -> Result<()> {
+        loop {
+            self.in_time(until)?;
+            let keys = self
+                .directory
+                .store
+                .keys_in(workspace.tenant, Some(workspace.id), &MANAGED_KINDS, FIRST)
+                .await?;
+            if keys.items.is_empty() {
+                return Ok(());
+            }
+            for key in &keys.items {
+                self.in_time(until)?;
+                found_again(self.directory.revoke_key(by, key).await)?;
+            }
+        }
+    }
+
+    async fn withdraw_servers(
+        &self,
+        by: &Author,
+        workspace: &Workspace,
+        until: Timestamp,
+    ) -> Result<()> {
+        loop {
+            self.in_time(until)?;
+            let servers = self
+                .sharing
+                .store
+                .servers_in(workspace.tenant, workspace.id, None, FIRST)
+                .await?;
+            if servers.items.is_empty() {
+                return Ok(());
+            }
+            for server in &servers.items {
+                self.in_time(until)?;
+                while self.tokens.forget_some(by, server).await? {
+                    self.in_time(until)?;
+                }
+                found_again(self.sharing.close(by, server, &self.tokens).await)?;
+            }
+        }
+    }
+
+    async fn deregister_connections(
+        &self,
+        by: &Author,
+        workspace: &Workspace,
+        until: Timestamp,
+    ) -> Result<()> {
+        let own = Shelf::Of(workspace.id);
+        loop {
+            self.in_time(until)?;
+            let connections = self
+                .sharing
+                .store
+                .shelf(workspace.tenant, own, None, FIRST)
+                .await?;
+            if connections.items.is_empty() {
+                return Ok(());
+            }
+            for listing in &connections.items {
+                self.in_time(until)?;
+                let id = listing.connection.id;
+                match self
+                    .registry
+                    .deregister(by, workspace.tenant, id, None)
+                    .await
+                {
+                    Ok(()) | Err(Error::NotFound(_)) => {}
+                    // Busy as well: somebody is at work on it, and may be for a minute.
+                    Err(error) => return Err(error),
+                }
+            }
+        }
+    }
+
+    fn in_time(&self, until: Timestamp) -> Result<()> {
+        self.directory.in_time(until, Noun::Workspace)
+    }
+}
+
+/// A row that was changed just now is read again with the next ones.
+fn found_again(outcome: Result<()>) -> Result<()> {
+    match outcome {
+        Err(Error::Busy) => Ok(()),
+        outcome => outcome,
+    }
+}
