@@ -13,15 +13,19 @@ use ring::rand::{SecureRandom as _, SystemRandom};
 use rustls::pki_types::{CertificateDer, pem::PemObject as _};
 use shared::{
     checkup::Checkup,
+    closing::Closing,
+    directory::Directory,
     error::{Error, Result},
+    integrations::Sharing,
     ports::{Clock, Connections, Credentials, Ids, Keys, Prober},
     registry::Registry,
     rotation::Rotation,
     scheduler::Scheduler,
     signing::Signer,
     sweep::Sweeper,
-    tenant_creation::TenantCreator,
+    tenant_creation::{SystemKeys, TenantCreator},
     timestamp::Timestamp,
+    tokens::Tokens,
 };
 use shared_aws::{
     client::{Aws, AwsSettings},
@@ -29,7 +33,11 @@ use shared_aws::{
     store::DynamoStore,
 };
 use shared_mcp::{McpProber, ProberSettings};
+use url::Url;
 use uuid::{Builder, Uuid};
+
+/// Where everything is kept. Functions know it by its ports alone, and link the operations of those that they use.
+pub type Store = DynamoStore;
 
 /// Keys that sign or hash are at least this long; a short one is a slip in the deployment.
 const MIN_KEY_CHARACTERS: usize = 32;
@@ -58,6 +66,8 @@ pub struct Settings {
     pub secret_prefix: Option<String>,
     pub signing_key: Option<String>,
     pub key_pepper: Option<String>,
+    /// Where tools are called, without a slash at its end.
+    pub gateway_url: Option<String>,
     /// Plain http and private addresses are allowed, for a developer's own servers.
     pub development: bool,
     /// Roots that the prober trusts besides the public ones: a company's own authority.
@@ -80,6 +90,9 @@ impl Settings {
             secret_prefix: get("STEWARD_SECRET_PREFIX"),
             signing_key: get("STEWARD_SIGNING_KEY"),
             key_pepper: get("STEWARD_KEY_PEPPER"),
+            gateway_url: get("STEWARD_GATEWAY_URL")
+                .map(|text| base("STEWARD_GATEWAY_URL", &text))
+                .transpose()?,
             development: get("STEWARD_DEVELOPMENT").is_some_and(|value| value == "true"),
             mcp_roots,
         })
@@ -137,6 +150,15 @@ impl App {
         })
     }
 
+    pub fn system_keys(&self) -> Result<SystemKeys<Store>> {
+        Ok(SystemKeys {
+            store: self.store()?,
+            clock: self.clock(),
+            ids: self.ids(),
+            pepper: self.key_pepper()?,
+        })
+    }
+
     pub fn registry(&self) -> Result<Registry> {
         Ok(Registry {
             store: Arc::new(self.store()?),
@@ -172,9 +194,44 @@ impl App {
         })
     }
 
-    pub fn sweeper(&self) -> Result<Sweeper> {
+    pub fn sweeper(&self) -> Result<Sweeper<Store>> {
         Ok(Sweeper {
             registry: self.registry()?,
+            tokens: self.tokens()?,
+        })
+    }
+
+    pub fn sharing(&self) -> Result<Sharing<Store>> {
+        Ok(Sharing {
+            store: self.store()?,
+            clock: self.clock(),
+            ids: self.ids(),
+        })
+    }
+
+    pub fn directory(&self) -> Result<Directory<Store>> {
+        Ok(Directory {
+            store: self.store()?,
+            clock: self.clock(),
+            ids: self.ids(),
+        })
+    }
+
+    pub fn closing(&self) -> Result<Closing<Store>> {
+        Ok(Closing {
+            directory: self.directory()?,
+            sharing: self.sharing()?,
+            tokens: self.tokens()?,
+            registry: self.registry()?,
+        })
+    }
+
+    pub fn tokens(&self) -> Result<Tokens<Store>> {
+        Ok(Tokens {
+            store: self.store()?,
+            credentials: self.credentials()?,
+            clock: self.clock(),
+            ids: self.ids(),
         })
     }
 
@@ -193,6 +250,11 @@ impl App {
         )
     }
 
+    /// Where tools are called, if that is known.
+    pub fn gateway_url(&self) -> Option<&str> {
+        self.inner.settings.gateway_url.as_deref()
+    }
+
     pub fn clock(&self) -> Arc<dyn Clock> {
         Arc::clone(&self.inner.clock)
     }
@@ -201,12 +263,12 @@ impl App {
         Arc::new(RandomIds(SystemRandom::new()))
     }
 
-    fn store(&self) -> Result<DynamoStore> {
+    pub fn store(&self) -> Result<Store> {
         let table = required("STEWARD_TABLE", self.inner.settings.table.as_ref())?;
         Ok(DynamoStore::new(self.inner.aws.dynamodb(), table))
     }
 
-    fn credentials(&self) -> Result<Arc<dyn Credentials>> {
+    pub fn credentials(&self) -> Result<Arc<dyn Credentials>> {
         let prefix = required(
             "STEWARD_SECRET_PREFIX",
             self.inner.settings.secret_prefix.as_ref(),
@@ -240,6 +302,21 @@ fn required(name: &'static str, value: Option<&String>) -> Result<String> {
     value
         .cloned()
         .ok_or_else(|| Error::internal(format!("the environment variable {name} is not set")))
+}
+
+/// An address that others are made from.
+fn base(name: &'static str, text: &str) -> Result<String> {
+    let url = Url::parse(text).ok().filter(|url| {
+        matches!(url.scheme(), "https" | "http")
+            && url.query().is_none()
+            && url.fragment().is_none()
+    });
+    url.map(|url| url.as_str().trim_end_matches('/').to_owned())
+        .ok_or_else(|| {
+            Error::internal(format!(
+                "the environment variable {name} is not an absolute http or https URL without query and fragment"
+            ))
+        })
 }
 
 fn key(name: &'static str, value: Option<&String>) -> Result<String> {

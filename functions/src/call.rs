@@ -9,9 +9,11 @@ use lambda_http::{
 };
 use serde_json::{Map, Value};
 use shared::{
-    caller::{Caller, Right},
+    audit::Author,
+    caller::Caller,
     connection::Version,
     error::{Error, Noun, Problem, Result},
+    right::Right,
     tenant::TenantId,
 };
 
@@ -23,24 +25,40 @@ const MAX_BODY_BYTES: usize = 64 * 1024;
 /// A request of a known caller.
 pub struct Call {
     pub caller: Caller,
+    /// Who asks, as the audit trail remembers it.
+    pub author: Author,
     request: Request,
 }
 
 impl Call {
-    /// A call exists only with a caller who has the right.
-    pub(crate) fn admit(request: Request, right: Right) -> Result<Self> {
-        let caller = match request.request_context_ref() {
-            Some(RequestContext::ApiGatewayV2(http)) => http
-                .authorizer
-                .as_ref()
-                .and_then(|authorizer| context::caller(&authorizer.fields)),
-            _ => None,
+    /// A call exists only with a caller who has one of the rights.
+    pub(crate) fn admit(
+        request: Request,
+        rights: &'static [Right],
+        request_id: &str,
+    ) -> Result<Self> {
+        let (caller, address) = match request.request_context_ref() {
+            Some(RequestContext::ApiGatewayV2(http)) => (
+                http.authorizer
+                    .as_ref()
+                    .and_then(|authorizer| context::caller(&authorizer.fields)),
+                http.http.source_ip.clone(),
+            ),
+            _ => (None, None),
         };
         let caller = caller.ok_or(Error::Unauthenticated)?;
-        if !caller.may(right) {
-            return Err(Error::Forbidden(right));
+        if !rights.iter().any(|right| caller.may(*right)) {
+            return Err(match rights {
+                [right] => Error::Forbidden(*right),
+                several => Error::ForbiddenAll(several),
+            });
         }
-        Ok(Self { caller, request })
+        let author = Author::of(&caller, address, request_id.to_owned());
+        Ok(Self {
+            caller,
+            author,
+            request,
+        })
     }
 
     pub const fn tenant(&self) -> TenantId {
@@ -49,17 +67,34 @@ impl Call {
 
     /// The id in the path. What cannot be an id is as unknown as an id that does not exist, and gets the same answer.
     pub fn id<T: FromStr>(&self, noun: Noun) -> Result<T> {
+        self.segment("id", noun)
+    }
+
+    /// Another parameter of the path, likewise.
+    pub fn segment<T: FromStr>(&self, name: &str, noun: Noun) -> Result<T> {
         let parameters = self.request.path_parameters_ref();
-        let id = parameters.and_then(|parameters| parameters.first("id"));
+        let id = parameters.and_then(|parameters| parameters.first(name));
         id.and_then(|id| id.parse().ok())
             .ok_or(Error::NotFound(noun))
     }
 
     /// The members of the JSON object in the body.
     pub fn fields(&self) -> Result<Fields> {
+        self.fields_within(MAX_BODY_BYTES)
+    }
+
+    /// The same where clients send no body when they have nothing to say.
+    pub fn optional_fields(&self, max_bytes: usize) -> Result<Fields> {
+        if self.body().iter().all(u8::is_ascii_whitespace) {
+            return Ok(Fields::of_body(Map::new()));
+        }
+        self.fields_within(max_bytes)
+    }
+
+    fn fields_within(&self, max_bytes: usize) -> Result<Fields> {
         let body = self.body();
-        if body.len() > MAX_BODY_BYTES {
-            return Err(Error::TooLarge);
+        if body.len() > max_bytes {
+            return Err(Error::TooLarge(max_bytes / 1024));
         }
         let content_type = self
             .header(header::CONTENT_TYPE.as_str())?
@@ -130,6 +165,12 @@ impl Call {
         self.request.body().as_ref()
     }
 
+    /// Scheme and host that this request was sent to.
+    pub fn origin(&self) -> Option<String> {
+        let uri = self.request.uri();
+        Some(format!("{}://{}", uri.scheme()?, uri.authority()?))
+    }
+
     /// This request's address with another `cursor`.
     pub fn address_at(&self, cursor: &str) -> String {
         let uri = self.request.uri();
@@ -153,7 +194,7 @@ impl Call {
         )
     }
 
-    fn header(&self, name: &str) -> Result<Option<&str>> {
+    pub fn header(&self, name: &str) -> Result<Option<&str>> {
         let value = self.request.headers().get(name);
         value
             .map(HeaderValue::to_str)

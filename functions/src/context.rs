@@ -1,9 +1,32 @@
-//! The caller on his way from the authorizer to a function: the context that API Gateway carries, a map of strings.
+//! Who calls, as the authorizers find out, and his way from them to a function: the context that API Gateway carries, a map of strings.
 
 use std::collections::HashMap;
 
-use serde_json::{Map, Value};
-use shared::caller::{Caller, Refusal, Scope};
+use serde_json::{Map, Value, json};
+use shared::{
+    caller::{self, ApiKey, Caller, Refusal},
+    error::Result,
+    ports::Keys as _,
+    right::Scope,
+};
+
+use crate::app::App;
+
+/// Whose key it is.
+pub async fn identify(app: &App, key: Option<ApiKey>) -> Result<Result<Caller, Refusal>> {
+    let Some(key) = key else {
+        return Ok(Err(Refusal::UnknownKey));
+    };
+    let record = app.keys()?.key(key.tenant, key.id).await?;
+    let (pepper, now) = (app.key_pepper()?, app.clock().now());
+    Ok(caller::admit(&key, record, &pepper, now))
+}
+
+/// What an authorizer says: always yes, and to whom or why not.
+pub fn answer(admitted: Result<Caller, Refusal>) -> Value {
+    let context = admitted.map_or_else(of_refusal, |caller| of_caller(&caller));
+    json!({ "isAuthorized": true, "context": context })
+}
 
 /// What the authorizer hands on of a good key.
 pub fn of_caller(caller: &Caller) -> Map<String, Value> {
@@ -27,6 +50,9 @@ pub fn of_caller(caller: &Caller) -> Map<String, Value> {
     if let Some(user) = caller.user {
         put("userId", user.to_string());
     }
+    if let Some(gateway) = caller.gateway {
+        put("gatewayKeyId", gateway.to_string());
+    }
     context
 }
 
@@ -45,6 +71,7 @@ pub fn caller(context: &HashMap<String, Value>) -> Option<Caller> {
         kind: get("kind")?.parse().ok()?,
         workspace: get("workspaceId").map(str::parse).transpose().ok()?,
         user: get("userId").map(str::parse).transpose().ok()?,
+        gateway: get("gatewayKeyId").map(str::parse).transpose().ok()?,
         scopes: scopes
             .map(|scope| Scope::try_from(scope.to_owned()))
             .collect::<Result<_, _>>()
@@ -55,7 +82,8 @@ pub fn caller(context: &HashMap<String, Value>) -> Option<Caller> {
 #[cfg(test)]
 mod tests {
     use shared::{
-        caller::{KeyId, KeyKind, Right},
+        caller::{KeyId, KeyKind},
+        right::Right,
         tenant::{TenantId, UserId, WorkspaceId},
     };
     use uuid::Uuid;
@@ -71,7 +99,8 @@ mod tests {
             kind: KeyKind::WorkspaceUser,
             workspace: Some(WorkspaceId::new(id(3))),
             user: Some(UserId::new(id(4))),
-            scopes: Right::ALL.map(Scope::from).to_vec(),
+            scopes: Right::CONNECTIONS.map(Scope::from).to_vec(),
+            gateway: Some(KeyId::new(id(5))),
         };
         let context = of_caller(&caller_sent).into_iter().collect();
         assert_eq!(caller(&context), Some(caller_sent));

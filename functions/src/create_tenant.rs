@@ -1,6 +1,7 @@
 //! Invoked by the operator with IAM: makes a tenant, its default workspace and its first organisation key, which is shown once.
 //!
-//! `{"name": "Acme"}`; with `"keys": ["organisation-service", "workspace-service", "workspace-user"]` it makes a key of each kind named.
+//! `{"name": "Acme"}`; with `"keys": ["organisation-service", "workspace-service", "workspace-user", "system"]` it makes a key of each kind
+//! named. That of the gateway is `system`.
 
 use serde_json::{Map, Value, json};
 use shared::{

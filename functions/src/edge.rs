@@ -11,8 +11,8 @@ use lambda_http::{
 };
 use serde_json::Value;
 use shared::{
-    caller::Right,
     error::{Error, Result},
+    right::Right,
     timestamp::Timestamp,
 };
 
@@ -31,10 +31,11 @@ pub struct Function {
 
 #[derive(Clone, Copy)]
 pub enum Kind {
-    /// Behind the HTTP API and its authorizer. There is no call without a caller, and none without the right.
+    /// Behind the HTTP API and its authorizer. There is no call without a caller, and none without one of the rights. Where there are several, which
+    /// of them it takes depends on what the request is about, and the domain demands that one.
     Endpoint {
         vocabulary: &'static Vocabulary,
-        right: Right,
+        rights: &'static [Right],
         handler: Handler,
     },
     /// Behind the HTTP API, for everybody.
@@ -54,6 +55,8 @@ pub type Handler = fn(App, Call) -> BoxFuture<'static, Result<Reply>>;
 pub struct Vocabulary {
     /// What an error looks like to a caller. The last step of a request, once for each vocabulary.
     pub render: fn(&Error, request_id: &str) -> Reply,
+    /// The header that names the request in every answer.
+    pub request_id_header: &'static str,
 }
 
 impl Vocabulary {
@@ -61,12 +64,12 @@ impl Vocabulary {
     pub const fn endpoint(
         &'static self,
         name: &'static str,
-        right: Right,
+        rights: &'static [Right],
         handler: Handler,
     ) -> Function {
         let kind = Kind::Endpoint {
             vocabulary: self,
-            right,
+            rights,
             handler,
         };
         Function { name, kind }
@@ -151,10 +154,10 @@ async fn respond(
     let (vocabulary, outcome) = match function.kind {
         Kind::Endpoint {
             vocabulary,
-            right,
+            rights,
             handler,
         } => {
-            let outcome = match Call::admit(request, right) {
+            let outcome = match Call::admit(request, rights, &request_id) {
                 Ok(call) => {
                     tenant = Some(call.tenant());
                     handler(app, call).await
@@ -181,7 +184,7 @@ async fn respond(
         error.as_ref(),
         began.elapsed(),
     );
-    http_response(reply, &request_id)
+    http_response(reply, vocabulary.request_id_header, &request_id)
 }
 
 async fn handle(
@@ -227,10 +230,14 @@ fn request_id(request: &Request) -> String {
         .unwrap_or_default()
 }
 
-fn http_response(reply: Reply, request_id: &str) -> Result<Response<Body>, lambda_http::Error> {
+fn http_response(
+    reply: Reply,
+    request_id_header: &str,
+    request_id: &str,
+) -> Result<Response<Body>, lambda_http::Error> {
     let mut response = Response::builder()
         .status(reply.status)
-        .header("x-request-id", request_id);
+        .header(request_id_header, request_id);
     for (name, value) in reply.headers {
         response = response.header(name, value);
     }

@@ -116,16 +116,101 @@ impl Fields {
         }
     }
 
+    /// Takes a member that may be null, which is not the same as absent.
+    pub fn nullable_text<T: TryFrom<String, Error: ToString>>(
+        &mut self,
+        name: &str,
+    ) -> Option<Option<T>> {
+        if self.members.get(name).is_some_and(Value::is_null) {
+            self.members.remove(name);
+            return Some(None);
+        }
+        self.text(name).map(Some)
+    }
+
+    /// Takes a member that is an object.
+    pub fn object(&mut self, name: &str) -> Option<Map<String, Value>> {
+        match self.members.remove(name)? {
+            Value::Object(members) => Some(members),
+            _ => self.wrong(name, "must be an object"),
+        }
+    }
+
+    /// Takes a member that is a list of objects, each read by `read`, whose problems name their place.
+    pub fn objects<T>(
+        &mut self,
+        name: &str,
+        read: impl Fn(&mut Fields) -> Option<T>,
+    ) -> Option<Vec<T>> {
+        let Value::Array(items) = self.members.remove(name)? else {
+            return self.wrong(name, "must be a list of objects");
+        };
+        let mut all = Vec::with_capacity(items.len());
+        for (index, item) in items.into_iter().enumerate() {
+            let place = format!("{name}/{index}");
+            let Value::Object(members) = item else {
+                self.problem(&place, "must be an object");
+                continue;
+            };
+            let mut fields = Self::of_body(members);
+            all.extend(read(&mut fields));
+            for Problem { field, problem } in fields.problems {
+                self.problem(&format!("{place}{field}"), problem);
+            }
+        }
+        self.problems.is_empty().then_some(all)
+    }
+
+    /// Makes an object with this one member of each text in a list, where a list may hold either.
+    pub fn wrap_texts(&mut self, name: &str, member: &str) {
+        let items = self.members.get_mut(name).and_then(Value::as_array_mut);
+        for item in items.into_iter().flatten().filter(|item| item.is_string()) {
+            *item = Value::Object(Map::from_iter([(member.to_owned(), item.take())]));
+        }
+    }
+
+    /// Takes a member as it is.
+    pub fn value(&mut self, name: &str) -> Option<Value> {
+        self.members.remove(name)
+    }
+
+    /// Forgets members that are null, for clients who say so where they say nothing; except these, which can be cleared.
+    pub fn drop_nulls(&mut self, except: &[&str]) {
+        self.members
+            .retain(|name, value| !value.is_null() || except.contains(&name.as_str()));
+    }
+
+    /// Forgets members that are empty texts, for clients who send a parameter where they have none.
+    pub fn drop_empty(&mut self) {
+        self.members
+            .retain(|_, value| value.as_str().is_none_or(|text| !text.is_empty()));
+    }
+
+    /// Takes all that is left.
+    pub fn rest(&mut self) -> Map<String, Value> {
+        std::mem::take(&mut self.members)
+    }
+
+    /// Whether nothing is left to take.
+    pub fn is_empty(&self) -> bool {
+        self.members.is_empty()
+    }
+
+    /// The value made of all that was taken, if nothing was wrong. What is left over is nothing to us: some clients send more than they have to.
+    pub fn accept<T>(self, value: Option<T>) -> Result<T> {
+        if !self.problems.is_empty() {
+            return Err(Error::Invalid(self.problems));
+        }
+        value.ok_or_else(|| Error::internal("a field is missing and was not reported"))
+    }
+
     /// The value made of all that was taken, if nothing was wrong and nothing is left over.
     pub fn finish<T>(mut self, value: Option<T>) -> Result<T> {
         let unknown: Vec<String> = self.members.keys().cloned().collect();
         for name in unknown {
             self.problem(&name, "is not known");
         }
-        if !self.problems.is_empty() {
-            return Err(Error::Invalid(self.problems));
-        }
-        value.ok_or_else(|| Error::internal("a field is missing and was not reported"))
+        self.accept(value)
     }
 
     fn wrong<T>(&mut self, name: &str, problem: impl Into<String>) -> Option<T> {

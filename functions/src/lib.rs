@@ -5,9 +5,11 @@
 
 pub mod app;
 pub mod authorize;
+pub mod authorize_portkey;
 mod call;
 pub mod check_due_connections;
 mod context;
+pub mod create_system_key;
 pub mod create_tenant;
 pub mod edge;
 mod fields;
@@ -15,6 +17,7 @@ pub mod log;
 pub mod native;
 pub mod openapi;
 mod paging;
+pub mod portkey;
 mod reply;
 pub mod sweep;
 
@@ -31,7 +34,9 @@ static ALLOCATOR: MiMalloc = MiMalloc;
 /// Every Lambda there is. A test holds this table against template.yaml, the binaries and the files.
 pub const FUNCTIONS: &[Function] = &[
     authorize::FUNCTION,
+    authorize_portkey::FUNCTION,
     check_due_connections::FUNCTION,
+    create_system_key::FUNCTION,
     create_tenant::FUNCTION,
     connections::create::FUNCTION,
     connections::delete::FUNCTION,
@@ -43,5 +48,58 @@ pub const FUNCTIONS: &[Function] = &[
     connections::tools::FUNCTION,
     connections::update::FUNCTION,
     openapi::FUNCTION,
+    portkey::audit::list::FUNCTION,
+    portkey::integrations::create::FUNCTION,
+    portkey::integrations::delete::FUNCTION,
+    portkey::integrations::list::FUNCTION,
+    portkey::integrations::list_capabilities::FUNCTION,
+    portkey::integrations::list_workspaces::FUNCTION,
+    portkey::integrations::read::FUNCTION,
+    portkey::integrations::read_metadata::FUNCTION,
+    portkey::integrations::sync::FUNCTION,
+    portkey::integrations::test::FUNCTION,
+    portkey::integrations::update::FUNCTION,
+    portkey::integrations::update_capabilities::FUNCTION,
+    portkey::integrations::update_workspaces::FUNCTION,
+    portkey::keys::create_organisation_service::FUNCTION,
+    portkey::keys::create_workspace_service::FUNCTION,
+    portkey::keys::create_workspace_user::FUNCTION,
+    portkey::keys::delete::FUNCTION,
+    portkey::keys::list::FUNCTION,
+    portkey::keys::read::FUNCTION,
+    portkey::keys::read_self::FUNCTION,
+    portkey::keys::rotate::FUNCTION,
+    portkey::keys::update::FUNCTION,
+    portkey::members::create::FUNCTION,
+    portkey::members::delete::FUNCTION,
+    portkey::members::list::FUNCTION,
+    portkey::members::read::FUNCTION,
+    portkey::members::update::FUNCTION,
+    portkey::openapi::read::FUNCTION,
+    portkey::servers::check_user_access::FUNCTION,
+    portkey::servers::create::FUNCTION,
+    portkey::servers::delete::FUNCTION,
+    portkey::servers::delete_connection::FUNCTION,
+    portkey::servers::delete_tokens::FUNCTION,
+    portkey::servers::list::FUNCTION,
+    portkey::servers::list_capabilities::FUNCTION,
+    portkey::servers::list_connections::FUNCTION,
+    portkey::servers::list_user_access::FUNCTION,
+    portkey::servers::read::FUNCTION,
+    portkey::servers::read_client_info::FUNCTION,
+    portkey::servers::read_metadata::FUNCTION,
+    portkey::servers::read_tokens::FUNCTION,
+    portkey::servers::sync_capabilities::FUNCTION,
+    portkey::servers::sync_metadata::FUNCTION,
+    portkey::servers::test::FUNCTION,
+    portkey::servers::update::FUNCTION,
+    portkey::servers::update_capabilities::FUNCTION,
+    portkey::servers::update_user_access::FUNCTION,
+    portkey::servers::write_tokens::FUNCTION,
+    portkey::workspaces::create::FUNCTION,
+    portkey::workspaces::delete::FUNCTION,
+    portkey::workspaces::list::FUNCTION,
+    portkey::workspaces::read::FUNCTION,
+    portkey::workspaces::update::FUNCTION,
     sweep::FUNCTION,
 ];

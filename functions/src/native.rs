@@ -8,7 +8,10 @@ use shared::error::{Error, Problem};
 
 use crate::edge::{Reply, Vocabulary};
 
-pub static VOCABULARY: Vocabulary = Vocabulary { render };
+pub static VOCABULARY: Vocabulary = Vocabulary {
+    render,
+    request_id_header: "x-request-id",
+};
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]

@@ -41,7 +41,12 @@ impl Reply {
 
     /// The answer to an error, with what HTTP itself says of it; a vocabulary gives the body.
     pub fn failure(error: &Error, body: &impl Serialize) -> Self {
-        let reply = Self::json(status(error), body).unwrap_or(Self {
+        Self::failure_with(status(error), error, body)
+    }
+
+    /// The same with a status of the vocabulary's own.
+    pub fn failure_with(status: u16, error: &Error, body: &impl Serialize) -> Self {
+        let reply = Self::json(status, body).unwrap_or(Self {
             status: 500,
             headers: Vec::new(),
             body: None,
@@ -69,15 +74,19 @@ impl Reply {
     }
 }
 
-const fn status(error: &Error) -> u16 {
+pub(crate) const fn status(error: &Error) -> u16 {
     match error {
         Error::Invalid(_) | Error::PlainHttp => 400,
         Error::Unauthenticated => 401,
-        Error::Forbidden(_) => 403,
+        Error::Forbidden(_) | Error::ForbiddenAll(_) | Error::NotAllowed(_) => 403,
         Error::NotFound(_) => 404,
-        Error::Taken(_) | Error::CredentialRequired | Error::NoCredential | Error::Busy => 409,
+        Error::Taken(_)
+        | Error::InUse(..)
+        | Error::CredentialRequired
+        | Error::NoCredential
+        | Error::Busy => 409,
         Error::Stale => 412,
-        Error::TooLarge => 413,
+        Error::TooLarge(_) => 413,
         Error::UnsupportedMediaType => 415,
         Error::KeyReused | Error::NotProven(_) => 422,
         Error::Throttled { .. } => 429,

@@ -34,6 +34,7 @@ pub fn welcome(stack: &Stack) -> String {
             tenant.workspace_service_key
         );
         let _ = writeln!(text, "  user's key         {}", tenant.workspace_user_key);
+        let _ = writeln!(text, "  gateway's key      {}", tenant.system_key);
     }
     if let (Some(tenant), Some(server)) = (stack.tenants.first(), &stack.demo_server_url) {
         let _ = write!(text, "\n{}", commands(url, server, tenant));

@@ -99,6 +99,9 @@ pub struct DemoTenant {
     pub workspace_service_key: String,
     pub workspace_user_key: String,
     pub user_id: String,
+    /// The key of the tenant's gateway. Empty for tenants that were kept before there were any, until the next start.
+    #[serde(default)]
+    pub system_key: String,
 }
 
 pub struct Stack {
@@ -174,6 +177,12 @@ impl Stack {
             state.kept.tenants.push(tenant);
             state.save()?;
         }
+        for tenant in &mut state.kept.tenants {
+            if tenant.system_key.is_empty() {
+                tenant.system_key = create_system_key(&host, &tenant.tenant_id).await?;
+            }
+        }
+        state.save()?;
 
         let url = url_of(&api)?;
         let gateway = Arc::new(Gateway::new(
@@ -244,23 +253,39 @@ async fn create_tenant(host: &Host, number: usize) -> Result<DemoTenant, Failure
         "name": format!("Demo {number}"),
         "keys": ["organisation-service", "workspace-service", "workspace-user"],
     });
+    let made = made(host, "create-tenant", event).await?;
+    Ok(DemoTenant {
+        tenant_id: made("/tenantId")?,
+        workspace_id: made("/workspaceId")?,
+        organisation_service_key: made("/keys/organisation-service")?,
+        workspace_service_key: made("/keys/workspace-service")?,
+        workspace_user_key: made("/keys/workspace-user")?,
+        user_id: made("/userId")?,
+        system_key: String::new(),
+    })
+}
+
+/// Makes a key for a tenant's gateway, likewise.
+async fn create_system_key(host: &Host, tenant: &str) -> Result<String, Failure> {
+    let made = made(host, "create-system-key", json!({ "tenantId": tenant })).await?;
+    made("/key")
+}
+
+/// Invokes a function that makes something; gives what finds texts in its answer.
+async fn made(
+    host: &Host,
+    function: &str,
+    event: Value,
+) -> Result<impl Fn(&str) -> Result<String, Failure>, Failure> {
     let made = host
-        .invoke("create-tenant", event)
+        .invoke(function, event)
         .await
         .map_err(|error| error.0)?;
-    let text = |pointer: &str| {
+    Ok(move |pointer: &str| {
         made.pointer(pointer)
             .and_then(Value::as_str)
             .map(str::to_owned)
-            .ok_or(format!("no {pointer}"))
-    };
-    Ok(DemoTenant {
-        tenant_id: text("/tenantId")?,
-        workspace_id: text("/workspaceId")?,
-        organisation_service_key: text("/keys/organisation-service")?,
-        workspace_service_key: text("/keys/workspace-service")?,
-        workspace_user_key: text("/keys/workspace-user")?,
-        user_id: text("/userId")?,
+            .ok_or_else(|| format!("no {pointer}").into())
     })
 }
 

@@ -14,6 +14,8 @@ enum AuthType {
     None,
     Bearer,
     ApiKey,
+    /// Set through another vocabulary. It can be kept or replaced here, and not made.
+    Configured,
 }
 
 impl TryFrom<String> for AuthType {
@@ -35,6 +37,7 @@ impl From<&Auth> for AuthType {
             Auth::None => Self::None,
             Auth::Bearer => Self::Bearer,
             Auth::ApiKey { .. } => Self::ApiKey,
+            Auth::Configured { .. } => Self::Configured,
         }
     }
 }
@@ -69,6 +72,7 @@ pub fn read(fields: &mut Fields, current: Option<&Connection>) -> Option<(Auth, 
     match wanted? {
         AuthType::None => Some((Auth::None, None)),
         AuthType::Bearer => Some((Auth::Bearer, token)),
+        AuthType::Configured => Some((current?.auth.clone(), None)),
         AuthType::ApiKey => {
             let kept = current.and_then(|current| match &current.auth {
                 Auth::ApiKey { header } => Some(header.clone()),
@@ -87,7 +91,7 @@ pub fn read(fields: &mut Fields, current: Option<&Connection>) -> Option<(Auth, 
 /// Reads a new credential for a connection, which keeps its way of authentication.
 pub fn read_credential(mut fields: Fields, current: &Connection) -> Result<Secret> {
     let (wanted, other) = match current.auth {
-        Auth::None => return Err(Error::NoCredential),
+        Auth::None | Auth::Configured { .. } => return Err(Error::NoCredential),
         Auth::Bearer => ("bearerToken", "apiKey"),
         Auth::ApiKey { .. } => ("apiKey", "bearerToken"),
     };

@@ -1,6 +1,10 @@
 //! `POST /api/mcp-connections`: register an MCP server with its credential. It is checked for the first time within a minute.
 
-use shared::{caller::Right, error::Result, registry::Wanted};
+use shared::{
+    error::Result,
+    registry::{Founding, Wanted},
+    right::Right,
+};
 
 use super::McpConnection;
 use crate::{
@@ -12,9 +16,10 @@ use crate::{
 
 const NAME: &str = "native-connections-create";
 
-pub const FUNCTION: Function = VOCABULARY.endpoint(NAME, Right::CreateConnections, |app, call| {
-    Box::pin(handle(app, call))
-});
+pub const FUNCTION: Function =
+    VOCABULARY.endpoint(NAME, &[Right::CREATE_CONNECTIONS], |app, call| {
+        Box::pin(handle(app, call))
+    });
 
 async fn handle(app: App, call: Call) -> Result<Reply> {
     let wanted = parse(call.fields()?)?;
@@ -24,9 +29,10 @@ async fn handle(app: App, call: Call) -> Result<Reply> {
         .idempotency_key()?
         .map(|key| signer.idempotency(call.tenant(), NAME, key, call.body(), now));
 
+    let by = &call.author;
     let made = app
         .registry()?
-        .register(call.tenant(), wanted, idempotency)
+        .register(by, call.tenant(), wanted, Founding::default(), idempotency)
         .await?;
 
     let location = call.path_below(made.id);
@@ -43,11 +49,8 @@ fn parse(mut fields: Fields) -> Result<Wanted> {
     let check_interval = fields.number("checkIntervalSeconds").unwrap_or_default();
     let ((name, server_url), (auth, secret)) = fields.finish(name.zip(server_url).zip(auth))?;
     Ok(Wanted {
-        name,
-        server_url,
-        auth,
-        secret,
         enabled,
         check_interval,
+        ..Wanted::new(name, server_url, auth, secret.into())
     })
 }

@@ -1,8 +1,8 @@
 //! `DELETE /api/mcp-connections/{id}`: remove a connection, and its secret with it.
 
 use shared::{
-    caller::Right,
     error::{Noun, Result},
+    right::Right,
 };
 
 use crate::{
@@ -13,7 +13,7 @@ use crate::{
 
 pub const FUNCTION: Function = VOCABULARY.endpoint(
     "native-connections-delete",
-    Right::DeleteConnections,
+    &[Right::DELETE_CONNECTIONS],
     |app, call| Box::pin(handle(app, call)),
 );
 
@@ -22,7 +22,7 @@ async fn handle(app: App, call: Call) -> Result<Reply> {
     let expected = call.if_match()?;
 
     app.registry()?
-        .deregister(call.tenant(), id, expected)
+        .deregister(&call.author, call.tenant(), id, expected)
         .await?;
 
     Ok(Reply::no_content())

@@ -2,9 +2,9 @@
 
 use serde_json::json;
 use shared::{
-    caller::Right,
     error::{Noun, Result},
     history::{self, History},
+    right::Right,
 };
 
 use crate::{
@@ -16,7 +16,7 @@ use crate::{
 
 pub const FUNCTION: Function = VOCABULARY.endpoint(
     "native-connections-health",
-    Right::ReadConnections,
+    &[Right::READ_CONNECTIONS],
     |app, call| Box::pin(handle(app, call)),
 );
 

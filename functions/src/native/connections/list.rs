@@ -1,8 +1,8 @@
 //! `GET /api/mcp-connections`: the tenant's connections, and which of them work.
 
 use shared::{
-    caller::Right,
     error::Result,
+    right::Right,
     search::{self, Filter},
 };
 
@@ -16,7 +16,7 @@ use crate::{
 
 pub const FUNCTION: Function = VOCABULARY.endpoint(
     "native-connections-list",
-    Right::ListConnections,
+    &[Right::LIST_CONNECTIONS],
     |app, call| Box::pin(handle(app, call)),
 );
 
@@ -25,6 +25,7 @@ async fn handle(app: App, call: Call) -> Result<Reply> {
     let filter = Filter {
         status: query.text("status"),
         search: query.text("search"),
+        reach: call.caller.workspace,
     };
     let paging = Paging::read(&mut query);
     query.finish(Some(()))?;

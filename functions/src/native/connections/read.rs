@@ -1,9 +1,9 @@
 //! `GET /api/mcp-connections/{id}`: one connection, with its health.
 
 use shared::{
-    caller::Right,
     error::{Noun, Result},
     ports::Connections as _,
+    right::Right,
 };
 
 use super::McpConnection;
@@ -15,7 +15,7 @@ use crate::{
 
 pub const FUNCTION: Function = VOCABULARY.endpoint(
     "native-connections-read",
-    Right::ReadConnections,
+    &[Right::READ_CONNECTIONS],
     |app, call| Box::pin(handle(app, call)),
 );
 

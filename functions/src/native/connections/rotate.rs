@@ -1,9 +1,9 @@
 //! `PUT /api/mcp-connections/{id}/credential`: replace the credential, if the server accepts the new one. Else the old one stays.
 
 use shared::{
-    caller::Right,
     connection::Connection,
     error::{Noun, Result},
+    right::Right,
 };
 
 use super::McpConnection;
@@ -15,7 +15,7 @@ use crate::{
 
 pub const FUNCTION: Function = VOCABULARY.endpoint(
     "native-connections-rotate",
-    Right::UpdateConnections,
+    &[Right::UPDATE_CONNECTIONS],
     |app, call| Box::pin(handle(app, call)),
 );
 
@@ -27,7 +27,7 @@ async fn handle(app: App, call: Call) -> Result<Reply> {
     let choose = |current: &Connection| auth::read_credential(call.fields()?, current);
     let listing = app
         .rotation()?
-        .rotate(call.tenant(), id, expected, choose)
+        .rotate(&call.author, call.tenant(), id, expected, choose)
         .await?;
 
     McpConnection::reply(listing, app.clock().now())

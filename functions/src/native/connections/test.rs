@@ -2,8 +2,8 @@
 
 use serde_json::json;
 use shared::{
-    caller::Right,
     error::{Noun, Result},
+    right::Right,
     verdict::Reason,
 };
 
@@ -15,7 +15,7 @@ use crate::{
 
 pub const FUNCTION: Function = VOCABULARY.endpoint(
     "native-connections-test",
-    Right::UpdateConnections,
+    &[Right::UPDATE_CONNECTIONS],
     |app, call| Box::pin(handle(app, call)),
 );
 

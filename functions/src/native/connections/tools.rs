@@ -1,9 +1,9 @@
 //! `GET /api/mcp-connections/{id}/tools`: the tools a connection offered at its last good check.
 
 use shared::{
-    caller::Right,
     error::{Noun, Result},
     ports::Connections as _,
+    right::Right,
 };
 
 use crate::{
@@ -14,7 +14,7 @@ use crate::{
 
 pub const FUNCTION: Function = VOCABULARY.endpoint(
     "native-connections-tools",
-    Right::ReadConnections,
+    &[Right::READ_CONNECTIONS],
     |app, call| Box::pin(handle(app, call)),
 );
 

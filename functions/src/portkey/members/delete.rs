@@ -1,0 +1,33 @@
+//! `DELETE /v1/admin/workspaces/{id}/users/{user}`: take a user out of a workspace, and revoke the API keys that act for him there.
+
+use shared::{
+    error::{Noun, Result},
+    right::Right,
+};
+
+use crate::{
+    app::App,
+    edge::{Call, Function, Reply},
+    portkey::{VOCABULARY, done, workspaces::named},
+};
+
+pub const FUNCTION: Function = VOCABULARY.endpoint(
+    "portkey-members-delete",
+    &[Right::DELETE_MEMBERS],
+    |app, call| Box::pin(handle(app, call)),
+);
+
+/// Nothing is begun after so long; the caller waits for half a minute at most.
+const ENOUGH_SECONDS: i64 = 20;
+
+async fn handle(app: App, call: Call) -> Result<Reply> {
+    let user = call.segment("user", Noun::Member)?;
+    let until = app.clock().now().plus_seconds(ENOUGH_SECONDS);
+
+    let workspace = named(&app, &call).await?;
+    app.directory()?
+        .leave(&call.author, &workspace, user, until)
+        .await?;
+
+    done()
+}

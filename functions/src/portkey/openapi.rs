@@ -1,0 +1,3 @@
+//! The description of Portkey's API.
+
+pub mod read;
