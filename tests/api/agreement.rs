@@ -121,7 +121,9 @@ fn every_endpoint_file_opens_with_its_route() {
         let source = source(&function.binary);
         let opening = source.lines().next().unwrap_or_default();
         for route in &function.routes {
-            let expected = format!("//! `{} {}`: ", route.method, route.path);
+            // What Portkey's clients call under /v1, its gateway calls under /v2.
+            let path = route.path.replacen("/v2/", "/v1/", 1);
+            let expected = format!("//! `{} {path}`: ", route.method);
             assert!(
                 opening.starts_with(&expected),
                 "{} opens with\n  {opening}\nand not with\n  {expected}…",
@@ -129,6 +131,27 @@ fn every_endpoint_file_opens_with_its_route() {
             );
         }
     }
+}
+
+/// Portkey's API is the same under both of its versions.
+#[test]
+fn every_route_of_portkeys_stands_under_both_versions() {
+    let mut count = 0;
+    for function in template().functions {
+        let paths: BTreeSet<_> = function
+            .routes
+            .iter()
+            .map(|route| (route.method.clone(), route.path.clone()))
+            .collect();
+        for (method, path) in &paths {
+            if let Some(rest) = path.strip_prefix("/v1/") {
+                count += 1;
+                let twin = (method.clone(), format!("/v2/{rest}"));
+                assert!(paths.contains(&twin), "{} lacks {twin:?}", function.id);
+            }
+        }
+    }
+    assert!(count >= 33, "Portkey has more than {count} operations");
 }
 
 /// What needs a caller has an authorizer in front, and what has a route is an endpoint.

@@ -10,6 +10,7 @@ mod emulators;
 mod model;
 mod native;
 mod openapi;
+mod portkey;
 mod prober;
 mod rights;
 mod schedule;

@@ -8,11 +8,11 @@ use local::template::Template;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use shared::{
-    caller::Right,
     connection::{CheckInterval, ConnectionName, HeaderName, ServerUrl},
     credential::Secret,
     error::{Error, Noun},
     health::Status,
+    right::Right,
     verdict::Reason,
 };
 
@@ -20,10 +20,17 @@ fn document() -> &'static Value {
     Contract::load().document()
 }
 
+/// The descriptions of all vocabularies.
+fn documents() -> [&'static Value; 2] {
+    [document(), Contract::load().portkey()]
+}
+
 /// Every operation as (path, method, what the document says of it, the parameters of its path).
-fn operations() -> Vec<(&'static str, &'static str, &'static Value, &'static Value)> {
+fn operations(
+    document: &'static Value,
+) -> Vec<(&'static str, &'static str, &'static Value, &'static Value)> {
     let mut all = Vec::new();
-    for (path, item) in document()["paths"].as_object().unwrap() {
+    for (path, item) in document["paths"].as_object().unwrap() {
         for method in METHODS {
             if let Some(operation) = item.get(method) {
                 all.push((path.as_str(), method, operation, &item["parameters"]));
@@ -41,11 +48,9 @@ fn words(list: &Value) -> Vec<&str> {
         .collect()
 }
 
-fn resolve(value: &'static Value) -> &'static Value {
+fn resolve(document: &'static Value, value: &'static Value) -> &'static Value {
     match value["$ref"].as_str() {
-        Some(reference) => document()
-            .pointer(reference.trim_start_matches('#'))
-            .unwrap(),
+        Some(reference) => document.pointer(reference.trim_start_matches('#')).unwrap(),
         None => value,
     }
 }
@@ -72,19 +77,23 @@ fn walk(value: &'static Value, place: &str, visit: &mut dyn FnMut(&str, &'static
 
 #[test]
 fn every_reference_leads_somewhere_and_every_component_is_used() {
-    let text = document().to_string();
-    walk(document(), "", &mut |place, value| {
+    documents().into_iter().for_each(references_of);
+}
+
+fn references_of(document: &'static Value) {
+    let text = document.to_string();
+    walk(document, "", &mut |place, value| {
         if let Some(reference) = value["$ref"].as_str() {
             let target = reference
                 .strip_prefix('#')
-                .and_then(|pointer| document().pointer(pointer));
+                .and_then(|pointer| document.pointer(pointer));
             assert!(
                 target.is_some(),
                 "{place} refers to {reference}, which does not exist"
             );
         }
     });
-    for (kind, components) in document()["components"].as_object().unwrap() {
+    for (kind, components) in document["components"].as_object().unwrap() {
         for name in components
             .as_object()
             .unwrap()
@@ -101,16 +110,20 @@ fn every_reference_leads_somewhere_and_every_component_is_used() {
 
 #[test]
 fn every_operation_is_described_in_full() {
-    assert!(document()["openapi"].as_str().unwrap().starts_with("3.1."));
-    assert_eq!(document()["info"]["version"], env!("CARGO_PKG_VERSION"));
-    let tags: Vec<_> = document()["tags"]
+    documents().into_iter().for_each(operations_of);
+}
+
+fn operations_of(document: &'static Value) {
+    assert!(document["openapi"].as_str().unwrap().starts_with("3.1."));
+    assert_eq!(document["info"]["version"], env!("CARGO_PKG_VERSION"));
+    let tags: Vec<_> = document["tags"]
         .as_array()
         .unwrap()
         .iter()
         .map(|tag| tag["name"].as_str().unwrap())
         .collect();
     let mut ids = BTreeSet::new();
-    for (path, method, operation, shared) in operations() {
+    for (path, method, operation, shared) in operations(document) {
         let at = format!("{method} {path}");
         assert!(
             ids.insert(operation["operationId"].as_str().unwrap()),
@@ -136,7 +149,7 @@ fn every_operation_is_described_in_full() {
             .into_iter()
             .filter_map(Value::as_array)
             .flatten()
-            .map(resolve);
+            .map(|parameter| resolve(document, parameter));
         let in_path: BTreeSet<_> = parameters
             .filter(|parameter| parameter["in"] == "path")
             .map(|parameter| {
@@ -160,12 +173,12 @@ fn every_operation_is_described_in_full() {
                 "{at}: {status} is no status"
             );
             assert!(
-                resolve(response)["description"].is_string(),
+                resolve(document, response)["description"].is_string(),
                 "{at}: {status} has no description"
             );
         }
     }
-    walk(document(), "", &mut |place, value| {
+    walk(document, "", &mut |place, value| {
         if let Some(id) = value.get("operationId").and_then(Value::as_str) {
             assert!(
                 ids.contains(id),
@@ -178,8 +191,13 @@ fn every_operation_is_described_in_full() {
 /// The examples are shown to people and generated into clients, so they are held to the schemas they stand beside.
 #[test]
 fn every_example_is_valid() {
+    let seen: usize = documents().into_iter().map(examples_of).sum();
+    assert!(seen >= 20, "only {seen} examples were found");
+}
+
+fn examples_of(document: &'static Value) -> usize {
     let mut seen = 0;
-    walk(document(), "", &mut |place, value| {
+    walk(document, "", &mut |place, value| {
         let (Some(schema), Some(examples)) = (
             value.get("schema"),
             value.get("examples").and_then(Value::as_object),
@@ -187,16 +205,14 @@ fn every_example_is_valid() {
             return;
         };
         let mut root = schema.clone();
-        root["components"] = document()["components"].clone();
+        root["components"] = document["components"].clone();
         let validator = jsonschema::draft202012::options()
             .should_validate_formats(true)
             .build(&root)
             .unwrap();
         for (name, example) in examples {
             let example = match example["$ref"].as_str() {
-                Some(reference) => document()
-                    .pointer(reference.trim_start_matches('#'))
-                    .unwrap(),
+                Some(reference) => document.pointer(reference.trim_start_matches('#')).unwrap(),
                 None => example,
             };
             seen += 1;
@@ -205,7 +221,7 @@ fn every_example_is_valid() {
             }
         }
     });
-    assert!(seen >= 20, "only {seen} examples were found");
+    seen
 }
 
 #[test]
@@ -214,7 +230,7 @@ fn the_paths_are_the_routes_of_the_template() {
     let rights: BTreeMap<_, _> = functions::FUNCTIONS
         .iter()
         .filter_map(|function| match function.kind {
-            Kind::Endpoint { right, .. } => Some((function.name, right)),
+            Kind::Endpoint { rights, .. } => Some((function.name, rights)),
             Kind::Open { .. } | Kind::Event { .. } => None,
         })
         .collect();
@@ -222,9 +238,9 @@ fn the_paths_are_the_routes_of_the_template() {
     let mut routes = BTreeMap::new();
     for function in &template.functions {
         for route in &function.routes {
-            let scopes = rights
-                .get(function.binary.as_str())
-                .map(|right| right.scope());
+            let rights = rights.get(function.binary.as_str());
+            let scopes: Option<BTreeSet<_>> =
+                rights.map(|rights| rights.iter().map(ToString::to_string).collect());
             assert_eq!(
                 route.authorizer.is_some(),
                 scopes.is_some(),
@@ -236,21 +252,39 @@ fn the_paths_are_the_routes_of_the_template() {
     }
 
     let mut described = BTreeMap::new();
-    for (path, method, operation, _) in operations() {
-        let security = operation.get("security").unwrap_or(&document()["security"]);
-        let scope = security.pointer("/0/apiKey/0").and_then(Value::as_str);
-        if let Some(scope) = scope {
-            assert!(
-                operation["description"].as_str().unwrap().contains(scope),
-                "{method} {path} does not tell people its scope"
-            );
+    for document in documents() {
+        for (path, method, operation, _) in operations(document) {
+            let security = operation.get("security").unwrap_or(&document["security"]);
+            let schemes = security.as_array().into_iter().flatten();
+            let named = schemes.flat_map(|scheme| scheme.as_object().unwrap().values());
+            let scopes: BTreeSet<_> = named.flat_map(words).map(str::to_owned).collect();
+            for scope in &scopes {
+                assert!(
+                    operation["description"].as_str().unwrap().contains(scope),
+                    "{method} {path} does not tell people its scope {scope}"
+                );
+            }
+            let is_open = security.as_array().is_some_and(Vec::is_empty);
+            for server in document["servers"].as_array().unwrap() {
+                let prefix = server["url"].as_str().unwrap().trim_end_matches('/');
+                let scopes = (!is_open).then(|| scopes.clone());
+                described.insert((method.to_uppercase(), format!("{prefix}{path}")), scopes);
+            }
         }
-        described.insert((method.to_uppercase(), path.to_owned()), scope);
     }
-    assert_eq!(
-        described, routes,
-        "left: openapi.json, right: template.yaml with the rights of functions::FUNCTIONS"
-    );
+    for (route, scopes) in &routes {
+        assert_eq!(
+            described.get(route),
+            Some(scopes),
+            "{route:?}: left the description, right the code"
+        );
+    }
+    for route in described.keys() {
+        assert!(
+            routes.contains_key(route),
+            "{route:?} is described and not in template.yaml"
+        );
+    }
 }
 
 #[test]
@@ -280,11 +314,11 @@ fn the_lists_are_those_of_the_code() {
 }
 
 /// One of each. The match has no wildcard: a new variant does not compile until it is in the list.
-fn every_error() -> [Error; 17] {
+fn every_error() -> [Error; 20] {
     let all = [
         Error::invalid("", ""),
         Error::Unauthenticated,
-        Error::Forbidden(Right::ListConnections),
+        Error::Forbidden(Right::LIST_CONNECTIONS),
         Error::NotFound(Noun::Connection),
         Error::Taken(Noun::ConnectionName),
         Error::CredentialRequired,
@@ -293,7 +327,7 @@ fn every_error() -> [Error; 17] {
         Error::Busy,
         Error::KeyReused,
         Error::NotProven(Reason::CredentialRejected),
-        Error::TooLarge,
+        Error::TooLarge(64),
         Error::UnsupportedMediaType,
         Error::Throttled {
             retry_after_seconds: 1,
@@ -301,6 +335,9 @@ fn every_error() -> [Error; 17] {
         Error::Unavailable("".into()),
         Error::internal(""),
         Error::PlainHttp,
+        Error::ForbiddenAll(&Right::SERVERS),
+        Error::NotAllowed(""),
+        Error::InUse(Noun::Workspace, ""),
     ];
     for (n, error) in all.iter().enumerate() {
         let place = match error {
@@ -315,12 +352,15 @@ fn every_error() -> [Error; 17] {
             Error::Busy => 8,
             Error::KeyReused => 9,
             Error::NotProven(_) => 10,
-            Error::TooLarge => 11,
+            Error::TooLarge(_) => 11,
             Error::UnsupportedMediaType => 12,
             Error::Throttled { .. } => 13,
             Error::Unavailable(_) => 14,
             Error::Internal(_) => 15,
             Error::PlainHttp => 16,
+            Error::ForbiddenAll(_) => 17,
+            Error::NotAllowed(_) => 18,
+            Error::InUse(..) => 19,
         };
         assert_eq!(n, place);
     }

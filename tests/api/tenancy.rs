@@ -3,6 +3,7 @@
 
 use functions::{FUNCTIONS, edge::Kind};
 use harness::{
+    client::{Answer, Client},
     peers::{Peer, Rmcp},
     stack::TestStack,
 };
@@ -12,12 +13,107 @@ use local::{
     template::{Route, Template},
 };
 use serde_json::{Value, json};
-use shared::caller::Right;
+use shared::right::{Right, Scope};
 
 const MISSING: &str = "01a20242-0000-7000-8000-000000000000";
 
-/// The routes behind the authorizer, each with the function that answers and the right it demands.
-fn routes() -> Vec<(String, Right, Route)> {
+/// A route behind an authorizer, with the function that answers and the rights of which it demands one.
+struct Guarded {
+    function: String,
+    rights: &'static [Right],
+    route: Route,
+}
+
+impl Guarded {
+    fn is_native(&self) -> bool {
+        self.route.path.starts_with("/api/")
+    }
+
+    fn path(&self, id: &str) -> String {
+        let path = self
+            .route
+            .path
+            .replace("{id}", id)
+            .replace("{user}", MISSING);
+        // Where an organisation's key has to name a workspace.
+        let names_workspace = self.route.method != "POST" && path.contains("/mcp-servers");
+        let query = if names_workspace {
+            "?workspace_id=ws-default"
+        } else {
+            ""
+        };
+        format!("{path}{query}")
+    }
+
+    fn method(&self) -> Method {
+        self.route.method.parse().unwrap()
+    }
+
+    fn names_a_thing(&self) -> bool {
+        self.route.path.contains("{id}")
+    }
+
+    /// A body that the route would take, in most cases: what the tests ask for is decided before it is read or whatever is in it.
+    fn body(&self) -> Option<Value> {
+        let capability = json!({ "name": "x", "type": "tool", "enabled": false });
+        let path = self
+            .route
+            .path
+            .trim_start_matches("/v1")
+            .trim_start_matches("/v2");
+        Some(match (self.route.method.as_str(), path) {
+            ("GET" | "DELETE", _) => return None,
+            ("POST", "/api/mcp-connections") => {
+                json!({ "name": "x", "serverUrl": "https://mcp.example.com/mcp", "authType": "none" })
+            }
+            ("PATCH", _) => json!({ "name": "y" }),
+            ("PUT", path) if path.starts_with("/api/") => json!({ "bearerToken": "z" }),
+            ("POST", path) if path.starts_with("/api/") => return None,
+            ("PUT", path) if path.ends_with("/workspaces") => json!({ "workspaces": [] }),
+            ("PUT", path) if path.ends_with("/capabilities") => {
+                json!({ "capabilities": [capability] })
+            }
+            ("POST", path) if path.ends_with("/capabilities/sync") => {
+                json!({ "capabilities": [capability] })
+            }
+            ("PUT", path) if path.ends_with("/tokens") => json!({ "access_token": "t" }),
+            ("PUT", path) if path.contains("/users/") => json!({ "role": "member" }),
+            ("POST", path) if path.ends_with("/users") => {
+                json!({ "users": [{ "id": MISSING, "role": "member" }] })
+            }
+            ("POST", "/mcp-integrations") => {
+                json!({ "name": "x", "url": "https://mcp.example.com/mcp", "auth_type": "none", "transport": "http" })
+            }
+            ("POST", "/mcp-servers") => {
+                json!({ "name": "x", "mcp_integration_id": MISSING, "workspace_id": "ws-default" })
+            }
+            ("POST", path) if path.starts_with("/api-keys/") && !path.contains('{') => {
+                json!({ "name": "x", "scopes": ["mcp_servers.read"], "workspace_id": "ws-default", "user_id": MISSING })
+            }
+            ("POST", path) if path.ends_with("/rotate") => json!({}),
+            ("PUT" | "POST", _) => json!({ "name": "y" }),
+            (method, path) => panic!("what does {method} {path} take?"),
+        })
+    }
+
+    async fn send(&self, client: &Client, id: &str) -> Answer {
+        client
+            .send(self.method(), &self.path(id), &[], self.body().as_ref())
+            .await
+    }
+
+    /// The status and the machine's word of a refusal, in either vocabulary.
+    fn told(&self, answer: &Answer) -> (u16, String) {
+        let word = if self.is_native() {
+            answer.code()
+        } else {
+            answer.class()
+        };
+        (answer.status, word)
+    }
+}
+
+fn routes() -> Vec<Guarded> {
     let template = Template::parse(TEMPLATE, &Default::default()).unwrap();
     let mut routes = Vec::new();
     for described in template.functions {
@@ -25,40 +121,19 @@ fn routes() -> Vec<(String, Right, Route)> {
             .iter()
             .find(|function| function.name == described.binary)
             .unwrap();
-        if let Kind::Endpoint { right, .. } = function.kind {
-            routes.extend(
-                described
-                    .routes
-                    .into_iter()
-                    .map(|route| (described.binary.clone(), right, route)),
-            );
+        if let Kind::Endpoint { rights, .. } = function.kind {
+            routes.extend(described.routes.into_iter().map(|route| Guarded {
+                function: described.binary.clone(),
+                rights,
+                route,
+            }));
         }
     }
     assert!(
-        routes.len() >= 9,
-        "the template has fewer routes than the native API"
+        routes.len() >= 9 + 2 * 33,
+        "there are fewer routes than operations"
     );
     routes
-}
-
-fn path(route: &Route, id: &str) -> String {
-    route.path.replace("{id}", id)
-}
-
-fn method(route: &Route) -> Method {
-    route.method.parse().unwrap()
-}
-
-/// A body that the route would take.
-fn body(route: &Route) -> Option<Value> {
-    match (route.method.as_str(), route.path.as_str()) {
-        ("POST", "/api/mcp-connections") => Some(
-            json!({ "name": "x", "serverUrl": "https://mcp.example.com/mcp", "authType": "none" }),
-        ),
-        ("PATCH", _) => Some(json!({ "name": "y" })),
-        ("PUT", _) => Some(json!({ "bearerToken": "z" })),
-        _ => None,
-    }
 }
 
 #[tokio::test]
@@ -66,17 +141,29 @@ async fn no_route_answers_without_a_good_key() {
     let stack = TestStack::start().await;
     let good = &stack.acme().organisation_service_key;
     let other_secret = format!("{}{}", &good[..good.len() - 4], "0000");
-    for (_, _, route) in routes() {
-        let (path, body) = (path(&route, MISSING), body(&route));
-        let none = stack
-            .with_authorization(None)
-            .send(method(&route), &path, &[], body.as_ref())
-            .await;
-        assert_eq!(
-            (none.status, none.json()),
-            (401, json!({ "message": "Unauthorized" })),
-            "{route:?}"
-        );
+    for guarded in routes() {
+        let none = guarded.send(&stack.with_authorization(None), MISSING).await;
+        if guarded.is_native() {
+            let gateways = json!({ "message": "Unauthorized" });
+            assert_eq!(
+                (none.status, none.json()),
+                (401, gateways),
+                "{}",
+                guarded.function
+            );
+        } else {
+            assert_eq!(
+                guarded.told(&none),
+                (401, "AB05".to_owned()),
+                "{}",
+                guarded.function
+            );
+        }
+        let expected = if guarded.is_native() {
+            "unauthenticated"
+        } else {
+            "AB05"
+        };
         for bad in [
             "Bearer",
             "Bearer x",
@@ -85,17 +172,57 @@ async fn no_route_answers_without_a_good_key() {
             good,
             &format!("Bearer {good}x"),
         ] {
-            let answer = stack
-                .with_authorization(Some(bad))
-                .send(method(&route), &path, &[], body.as_ref())
+            // Portkey's API takes a key without a scheme.
+            if bad == good && !guarded.is_native() {
+                continue;
+            }
+            let answer = guarded
+                .send(&stack.with_authorization(Some(bad)), MISSING)
                 .await;
             assert_eq!(
-                (answer.status, answer.code().as_str()),
-                (401, "unauthenticated"),
-                "{route:?} with {bad:?}"
+                guarded.told(&answer),
+                (401, expected.to_owned()),
+                "{} with {bad:?}",
+                guarded.function
             );
             assert_eq!(answer.header("www-authenticate"), Some("Bearer"));
         }
+        if !guarded.is_native() {
+            for bad in [
+                "x",
+                &other_secret,
+                &format!("Bearer {good}x"),
+                &format!("Basic {good}"),
+            ] {
+                let answer = guarded.send(&stack.portkey_with(bad), MISSING).await;
+                assert_eq!(
+                    guarded.told(&answer),
+                    (401, expected.to_owned()),
+                    "{} with {bad:?}",
+                    guarded.function
+                );
+            }
+        }
+    }
+}
+
+/// Portkey's clients send their key in their own header, as it is or as a bearer's, or as everybody does.
+#[tokio::test]
+async fn a_key_of_portkeys_may_stand_in_three_places() {
+    let stack = TestStack::start().await;
+    let key = &stack.acme().organisation_service_key;
+    let bearer = format!("Bearer {key}");
+    for client in [
+        stack.portkey_with(key),
+        stack.portkey_with(&bearer),
+        stack.with_authorization(Some(&bearer)),
+        // A key in the header of its own counts, whatever stands in the other.
+        stack
+            .with_authorization(Some("Bearer x"))
+            .with_header("x-portkey-api-key", key),
+    ] {
+        let answer = client.get("/v1/mcp-integrations").await;
+        assert_eq!(answer.status, 200, "{answer:?}");
     }
 }
 
@@ -106,74 +233,120 @@ async fn no_route_answers_without_its_scope() {
         &stack.acme().workspace_service_key,
         &stack.acme().workspace_user_key,
     ] {
-        for (function, right, route) in routes() {
-            let answer = stack
-                .with_key(key)
-                .send(
-                    method(&route),
-                    &path(&route, MISSING),
-                    &[],
-                    body(&route).as_ref(),
-                )
-                .await;
-            if right == Right::ListConnections {
-                assert_eq!(
-                    answer.status, 200,
-                    "{function}: a workspace key may list what the organisation shares"
-                );
+        let held = stack
+            .portkey_with(key)
+            .get("/v1/api-keys/self/details")
+            .await;
+        let held: Vec<Scope> =
+            serde_json::from_value(held.json()["data"]["api_key_details"]["scopes"].clone())
+                .unwrap();
+        let mut refused = 0;
+        for guarded in routes() {
+            let may = |right: &Right| held.iter().any(|scope| scope.grants(*right));
+            let client = if guarded.is_native() {
+                stack.with_key(key)
             } else {
-                assert_eq!(
-                    (answer.status, answer.code().as_str()),
-                    (403, "forbidden"),
-                    "{function}"
-                );
+                stack.portkey_with(key)
+            };
+            if guarded.rights.iter().any(may) {
+                continue;
+            }
+            let answer = guarded.send(&client, MISSING).await;
+            let expected = if guarded.is_native() {
+                "forbidden"
+            } else {
+                "AB03"
+            };
+            assert_eq!(
+                guarded.told(&answer),
+                (403, expected.to_owned()),
+                "{}",
+                guarded.function
+            );
+            for right in guarded.rights {
                 assert!(
-                    answer.json()["error"]
-                        .as_str()
-                        .unwrap()
-                        .contains(right.scope()),
-                    "{function} names the scope"
+                    answer.text().contains(&right.to_string()),
+                    "{} names {right}",
+                    guarded.function
                 );
             }
+            refused += 1;
         }
+        assert!(refused > 40, "only {refused} routes refused");
     }
 }
 
 /// Another tenant's connection looks exactly like one that never existed, and like an id that cannot be one.
 #[tokio::test]
-async fn a_foreign_connection_is_not_found() {
+async fn a_foreign_thing_is_not_found() {
     let stack = TestStack::start().await;
     let peer = Peer::rmcp(Rmcp::ALL[0]).bearer("token").start().await;
     let id = stack.register_bearer("weather", &peer.url, "token").await;
+    let workspace = &stack.acme().workspace_id;
+    let share = json!({ "workspaces": [{ "id": workspace, "enabled": true }] });
+    let shared = stack
+        .portkey()
+        .put(&format!("/v1/mcp-integrations/{id}/workspaces"), &share)
+        .await;
+    assert_eq!(shared.status, 200, "{shared:?}");
+    let publish = json!({ "name": "weather", "mcp_integration_id": id, "workspace_id": workspace });
+    let server = stack
+        .portkey()
+        .post("/v1/mcp-servers", &publish)
+        .await
+        .json();
+    let server = server["id"].as_str().unwrap().to_owned();
+    let keys = stack.portkey().get("/v1/api-keys").await.json();
+    let key = keys["data"][0]["id"].as_str().unwrap().to_owned();
     stack.tick().await;
     let before = stack.read(&id).await;
     peer.forget();
 
-    for (function, _, route) in routes()
-        .into_iter()
-        .filter(|(_, _, route)| route.path.contains("{id}"))
-    {
+    for guarded in routes().into_iter().filter(Guarded::names_a_thing) {
+        let own = match guarded.route.path.split('/').nth(2).unwrap_or_default() {
+            "mcp-servers" => &server,
+            "api-keys" => &key,
+            "admin" => workspace,
+            _ => &id,
+        };
         let mut answers = Vec::new();
-        for id in [id.as_str(), MISSING, "not-an-id", "..", "%00"] {
-            let answer = stack
-                .stranger()
-                .send(
-                    method(&route),
-                    &path(&route, id),
-                    &[],
-                    body(&route).as_ref(),
-                )
-                .await;
-            answers.push(answer.anonymous());
+        for id in [own.as_str(), MISSING, "not-an-id", "..", "%00"] {
+            let client = if guarded.is_native() {
+                stack.stranger()
+            } else {
+                stack.portkey_with(&stack.evil().organisation_service_key)
+            };
+            answers.push(guarded.send(&client, id).await.anonymous());
         }
-        assert_eq!(answers[0].0, 404, "{function}: {:?}", answers[0]);
+        // What only the gateway is told, nobody else is told of anything.
+        let refused =
+            guarded.function.ends_with("tokens") || guarded.function.ends_with("client-info");
+        let expected = if refused { [403, 404] } else { [404, 404] };
+        assert!(
+            expected.contains(&answers[0].0),
+            "{}: {:?}",
+            guarded.function,
+            answers[0]
+        );
         for answer in &answers {
-            assert_eq!(answer, &answers[0], "{function}");
+            assert_eq!(answer, &answers[0], "{}", guarded.function);
         }
     }
 
     let mut listed = stack.stranger().pages("/api/mcp-connections").await;
     assert_eq!(listed.pop(), Some(Vec::new()));
+    for list in [
+        "/v1/mcp-integrations",
+        "/v1/mcp-servers?workspace_id=ws-default",
+    ] {
+        let stranger = stack.portkey_with(&stack.evil().organisation_service_key);
+        let listed = stranger.get(list).await.json();
+        assert_eq!(
+            (&listed["total"], &listed["data"]),
+            (&json!(0), &json!([])),
+            "{list}"
+        );
+    }
     assert_eq!(peer.requests(), 0, "a stranger made us dial");
     assert_eq!(
         stack.read(&id).await,

@@ -13,6 +13,8 @@ use crate::contract::Contract;
 pub struct Client {
     base: String,
     authorization: Option<String>,
+    /// Further headers of every request.
+    headers: Vec<(&'static str, String)>,
     contract: Arc<Contract>,
     http: legacy::Client<legacy::connect::HttpConnector, Full<Bytes>>,
 }
@@ -30,9 +32,17 @@ impl Client {
         Self {
             base: base.to_owned(),
             authorization,
+            headers: Vec::new(),
             contract,
             http,
         }
+    }
+
+    /// The same with a header in every request.
+    #[must_use]
+    pub fn with_header(mut self, name: &'static str, value: &str) -> Self {
+        self.headers.push((name, value.to_owned()));
+        self
     }
 
     pub async fn get(&self, path: &str) -> Answer {
@@ -84,6 +94,9 @@ impl Client {
             .uri(format!("{}{path}", self.base));
         if let Some(authorization) = &self.authorization {
             request = request.header("authorization", authorization);
+        }
+        for (name, value) in &self.headers {
+            request = request.header(*name, value);
         }
         for (name, value) in headers {
             request = request.header(*name, *value);
@@ -141,6 +154,12 @@ impl Answer {
         self.headers.get(name).map(String::as_str)
     }
 
+    /// The class of an error in Portkey's words.
+    pub fn class(&self) -> String {
+        let class = self.json()["data"]["errorCode"].clone();
+        class.as_str().unwrap_or_default().to_owned()
+    }
+
     /// The machine's word of an error.
     pub fn code(&self) -> String {
         self.json()["code"].as_str().unwrap_or_default().to_owned()
@@ -160,9 +179,11 @@ impl Answer {
 
     /// The answer without what names this one request.
     pub fn anonymous(&self) -> (u16, BTreeMap<String, String>, String) {
-        let id = self.header("x-request-id").unwrap_or_default().to_owned();
+        let ids = ["x-request-id", "x-portkey-request-id"];
+        let id = ids.into_iter().find_map(|name| self.header(name));
+        let id = id.unwrap_or_default().to_owned();
         let mut headers = self.headers.clone();
-        for name in ["x-request-id", "apigw-requestid", "date"] {
+        for name in ids.into_iter().chain(["apigw-requestid", "date"]) {
             headers.remove(name);
         }
         (

@@ -1,4 +1,5 @@
-//! Holds answers against the API's own description, `functions/src/openapi.json`.
+//! Holds answers against the API's own descriptions: `functions/src/openapi.json` of the native API, `functions/src/portkey/openapi.json` of
+//! Portkey's.
 //!
 //! A reader of that document may count on what it says, so an answer differs from it as soon as it has a status, a header or a
 //! member that is not described, lacks one that is promised, or has a value out of bounds.
@@ -10,6 +11,7 @@ use jsonschema::{Draft, Validator};
 use serde_json::{Value, json};
 
 const DOCUMENT: &str = include_str!("../../functions/src/openapi.json");
+const PORTKEY: &str = include_str!("../../functions/src/portkey/openapi.json");
 
 /// The methods that a path may have an operation for, as the document spells them.
 pub const METHODS: [&str; 8] = [
@@ -33,6 +35,7 @@ pub struct Contract(&'static Description);
 
 struct Description {
     document: Value,
+    portkey: Value,
     operations: Vec<Operation>,
 }
 
@@ -66,12 +69,20 @@ impl Contract {
     pub fn load() -> Self {
         static DESCRIPTION: OnceLock<Description> = OnceLock::new();
         Self(DESCRIPTION.get_or_init(|| {
-            let document: Value = serde_json::from_str(DOCUMENT).expect("openapi.json is JSON");
+            let [document, portkey] = [DOCUMENT, PORTKEY]
+                .map(|text| serde_json::from_str::<Value>(text).expect("openapi.json is JSON"));
+            let of = [&document, &portkey].map(operations);
             Description {
-                operations: operations(&document),
+                operations: of.into_iter().flatten().collect(),
                 document,
+                portkey,
             }
         }))
+    }
+
+    /// The description of Portkey's API.
+    pub fn portkey(&self) -> &'static Value {
+        &self.0.portkey
     }
 
     pub fn document(&self) -> &'static Value {
@@ -107,11 +118,13 @@ impl Contract {
         body: &[u8],
     ) -> Vec<String> {
         let path = path.split(['?', '#']).next().unwrap_or_default();
+        // What is spelled out wins over a parameter.
         let operation = self
             .0
             .operations
             .iter()
-            .find(|operation| operation.method == method && operation.covers(path));
+            .filter(|operation| operation.method == method && operation.covers(path))
+            .min_by_key(|operation| operation.path.matches('{').count());
         let Some(operation) = operation else {
             return unknown_route(status, body);
         };
@@ -135,14 +148,17 @@ fn operations(document: &Value) -> Vec<Operation> {
         for (method, operation) in
             members(item).filter(|(method, _)| METHODS.contains(&method.as_str()))
         {
-            let responses = members(&operation["responses"]);
-            operations.push(Operation {
-                method: method.to_uppercase(),
-                path: path.clone(),
-                responses: responses
-                    .map(|(status, response)| (status.clone(), answers.response(response)))
-                    .collect(),
-            });
+            for server in document["servers"].as_array().into_iter().flatten() {
+                let prefix = server["url"].as_str().unwrap_or_default();
+                let responses = members(&operation["responses"]);
+                operations.push(Operation {
+                    method: method.to_uppercase(),
+                    path: format!("{}{path}", prefix.trim_end_matches('/')),
+                    responses: responses
+                        .map(|(status, response)| (status.clone(), answers.response(response)))
+                        .collect(),
+                });
+            }
         }
     }
     operations

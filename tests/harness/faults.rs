@@ -182,7 +182,13 @@ impl Watched {
 
     /// The event that the gateway makes of a request with the first tenant's organisation key.
     pub async fn event(&self, request: &Direct<'_>) -> Value {
-        let authorization = format!("Bearer {}", self.acme().organisation_service_key);
+        self.event_of(&self.acme().organisation_service_key, request)
+            .await
+    }
+
+    /// The event that the gateway makes of a request with this key.
+    pub async fn event_of(&self, key: &str, request: &Direct<'_>) -> Value {
+        let authorization = format!("Bearer {key}");
         let asked = json!({
             "identitySource": [authorization],
             "headers": { "authorization": authorization },

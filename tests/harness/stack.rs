@@ -66,6 +66,17 @@ impl TestStack {
         )
     }
 
+    /// A client of Portkey's API with the first tenant's organisation key.
+    pub fn portkey(&self) -> Client {
+        self.portkey_with(&self.acme().organisation_service_key)
+    }
+
+    /// A client of Portkey's API with this key.
+    pub fn portkey_with(&self, key: &str) -> Client {
+        Client::new(&self.stack.url, None, self.contract.clone())
+            .with_header("x-portkey-api-key", key)
+    }
+
     /// A client that sends this as its `Authorization`, or nothing.
     pub fn with_authorization(&self, value: Option<&str>) -> Client {
         Client::new(

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use dynoxide::actions::scan::ScanRequest;
 use local::{secrets_manager::StoredSecret, stack::Stack};
 use serde_json::{Map, Value};
-use shared::{connection::Connection, wheel::Slot};
-use shared_aws::keys::Key;
+use shared::{connection::Connection, user_connection::UserConnection, wheel::Slot};
+use shared_aws::keys::{self, Key, List, SlugKind};
 
 /// An item of the table as plain JSON; what is binary is base64.
 #[derive(Clone, Debug, PartialEq)]
@@ -61,14 +61,21 @@ pub fn items(stack: &Stack) -> Vec<Item> {
 
 /// The row of every connection.
 pub fn rows(items: &[Item]) -> Vec<Connection> {
-    let is_row = |item: &&Item| {
-        shared_aws::keys::part(item.sk())
-            .is_some_and(|(_, part)| part == shared_aws::keys::Part::Row)
-    };
+    let is_row =
+        |item: &&Item| keys::part(item.sk()).is_some_and(|(_, part)| part == keys::Part::Row);
     items
         .iter()
         .filter(is_row)
         .map(|item| serde_json::from_value(item.0.clone()).expect("a row is a connection"))
+        .collect()
+}
+
+/// The rows that say which users have tokens.
+pub fn user_connections(items: &[Item]) -> Vec<UserConnection> {
+    items
+        .iter()
+        .filter(|item| item.sk().starts_with("USERCONNECTION#"))
+        .map(|item| serde_json::from_value(item.0.clone()).expect("a user's connection"))
         .collect()
 }
 
@@ -111,7 +118,18 @@ pub fn flaws(stack: &Stack) -> Vec<String> {
         let name = secret_name(stack, row);
         flaws_of_credential(row, secrets.get(&name), &mut flaws);
     }
+    let users = user_connections(&items);
+    let of_users = users
+        .iter()
+        .map(|row| format!("{}{}/{}", secret_prefix(stack), row.tenant, row.id));
+    for (row, name) in users.iter().zip(of_users.clone()) {
+        if row.unfinished.is_some() || !secrets.contains_key(&name) {
+            flaws.push(format!("tokens of {} are not all there", row.user));
+        }
+    }
     let named: BTreeSet<_> = rows.iter().map(|row| secret_name(stack, row)).collect();
+    let named: BTreeSet<_> = named.into_iter().chain(of_users).collect();
+    flaws_of_lists(&items, &mut flaws);
     for name in secrets.keys() {
         if !named.contains(name) {
             flaws.push(format!("the secret {name} has no row"));
@@ -133,8 +151,21 @@ fn flaws_of_row(row: &Connection, there: &BTreeSet<(String, String)>, flaws: &mu
     if !has(&Key::Health(tenant, id)) {
         flaw("has no health");
     }
-    if !has(&Key::Name(tenant, &row.name)) {
+    if !row.shares_name && !has(&Key::Name(tenant, &row.name)) {
         flaw("has no guard for its name");
+    }
+    if let Some(slug) = &row.slug
+        && !has(&Key::Slug(tenant, SlugKind::Connection, slug))
+    {
+        flaw("has no guard for its slug");
+    }
+    let list = row
+        .workspace
+        .map_or(List::ConnectionsOfTenant, List::ConnectionsOf);
+    for list in [List::Connections, list] {
+        if !has(&Key::Entry(tenant, list, id.uuid())) {
+            flaw(&format!("is not listed in {list:?}"));
+        }
     }
     let place = format!("{tenant}#{id}");
     let slots: Vec<_> = there
@@ -156,10 +187,10 @@ fn flaws_of_row(row: &Connection, there: &BTreeSet<(String, String)>, flaws: &mu
 
 fn flaws_of_credential(row: &Connection, secret: Option<&StoredSecret>, flaws: &mut Vec<String>) {
     let mut flaw = |text: &str| flaws.push(format!("{}: {text}", row.name.as_str()));
-    let needs = row.auth.needs_credential();
+    let needs = row.auth.demands_credential();
     let (credential, secret) = match (&row.credential, secret) {
         (None, None) if !needs => return,
-        (Some(credential), Some(secret)) if needs => (credential, secret),
+        (Some(credential), Some(secret)) if row.auth.takes_credential() => (credential, secret),
         (credential, secret) => {
             return flaw(&format!(
                 "needs a credential: {needs}, names one: {}, has a secret: {}",
@@ -187,6 +218,29 @@ fn flaws_of_credential(row: &Connection, secret: Option<&StoredSecret>, flaws: &
     }
 }
 
+/// A list counts the entries that it has, and no others.
+fn flaws_of_lists(items: &[Item], flaws: &mut Vec<String>) {
+    let mut counts: BTreeMap<(String, String), i64> = BTreeMap::new();
+    for item in items.iter().filter(|item| item.pk().contains("#LIST#")) {
+        let list = item.pk().to_owned();
+        // Of the audit trail the whole alone is counted.
+        if list.contains("#LIST#AUDIT#") {
+            continue;
+        }
+        if let Some(id) = keys::entry(item.sk()) {
+            *counts.entry((list, keys::bucket(id))).or_default() += 1;
+        } else if let Some(digits) = keys::counted(item.sk()) {
+            let count = item.0["listed"].as_i64().unwrap_or_default();
+            *counts.entry((list, digits.to_owned())).or_default() -= count;
+        }
+    }
+    for ((list, digits), difference) in counts {
+        if difference != 0 {
+            flaws.push(format!("{list} miscounts {digits} by {difference}"));
+        }
+    }
+}
+
 /// What belongs to a connection must have one.
 fn flaws_of_item(item: &Item, rows: &[Connection], flaws: &mut Vec<String>) {
     let (pk, sk) = (item.pk(), item.sk());
@@ -194,7 +248,9 @@ fn flaws_of_item(item: &Item, rows: &[Connection], flaws: &mut Vec<String>) {
     let kind = sk.split('#').next().unwrap_or_default();
     let owner = match kind {
         _ if pk.starts_with("WHEEL#") && pk != Key::Tick(0).pk() => sk.split('#').nth(1),
-        "CONNECTION" | "TOOLS" => sk.split('#').nth(1),
+        "CONNECTION" | "TOOLS" | "PUSHED" => sk.split('#').nth(1),
+        "SLUG" if sk.starts_with("SLUG#CONNECTION#") => item.0["leadsTo"].as_str(),
+        "ENTRY" if pk.contains("#LIST#CONNECTIONS") => sk.split('#').nth(1),
         "NAME" | "IDEMPOTENCY" => item.0["madeFor"].as_str(),
         // A connection's history outlives it, for as long as it would be kept anyway.
         "HOUR" | "INCIDENT" if item.0["expiresAt"].is_number() => return,

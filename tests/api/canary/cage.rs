@@ -40,11 +40,13 @@ impl Cage {
                 organisation_service_key,
                 workspace_service_key,
                 workspace_user_key,
+                system_key,
                 ..
             } = tenant;
             cage.watch_key("an organisation's key", organisation_service_key);
             cage.watch_key("a workspace's key", workspace_service_key);
             cage.watch_key("a user's key", workspace_user_key);
+            cage.watch_key("a gateway's key", system_key);
         }
         cage
     }
@@ -100,7 +102,7 @@ impl Cage {
         let hashes = stored::items(stack).into_iter();
         let hashes =
             hashes.filter(|item| item.sk().starts_with("KEY#") && item.0["hash"].is_string());
-        assert_eq!(hashes.count(), 7, "keys are stored as hashes");
+        assert_eq!(hashes.count(), 9, "keys are stored as hashes");
         let binary: Vec<u8> = items.iter().flat_map(binary).collect();
 
         let to_dynamodb = self.watched.dynamodb.seen();

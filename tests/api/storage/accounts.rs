@@ -5,7 +5,7 @@ use shared::{
     caller::{KeyId, KeyRecord},
     error::{Error, Noun},
     ports::{Keys as _, Tenants as _},
-    tenant::{NewTenant, TenantId, TenantName, WorkspaceId},
+    tenant::{NewTenant, TenantId, TenantName},
     timestamp::Timestamp,
 };
 use uuid::Uuid;
@@ -35,7 +35,16 @@ fn new_tenant(tenant: TenantId, name: &str, keys: Vec<KeyRecord>) -> NewTenant {
     NewTenant {
         tenant,
         name: TenantName::try_from(name.to_owned()).unwrap(),
-        workspace: WorkspaceId::new(Uuid::from_u128(8)),
+        workspace: serde_json::from_value(json!({
+            "tenant": tenant, "id": Uuid::from_u128(8), "name": "Default", "slug": "ws-default",
+            "isDefault": true, "createdAt": NOW, "updatedAt": NOW, "revision": 1,
+        }))
+        .unwrap(),
+        member: serde_json::from_value(json!({
+            "tenant": tenant, "workspace": Uuid::from_u128(8), "user": Uuid::from_u128(9), "seat": Uuid::from_u128(9),
+            "role": "admin", "createdAt": NOW, "updatedAt": NOW, "revision": 1,
+        }))
+        .unwrap(),
         keys,
         created_at: NOW,
     }

@@ -8,7 +8,7 @@ use std::sync::{
 use local::fault::{Fault, SeenRequest};
 use shared::{
     connection::Work,
-    credential::{CredentialVersion, Secret},
+    credential::{CredentialVersion, HolderId, Secret},
     error::{Error, Noun},
     health::Health,
     ports::{
@@ -62,7 +62,11 @@ async fn every_write(fault: Fault, times: usize) {
         expires_at: NOW.plus_seconds(60),
     };
     let new = connection(tenant(1), 2);
-    let added = stores.table.add(&new, Some(&record), NOW).await.unwrap();
+    let added = stores
+        .table
+        .add(&new, Some(&record), None, NOW)
+        .await
+        .unwrap();
     assert_eq!(added, Added::Stored, "{fault:?}");
     happened(left);
 
@@ -70,7 +74,7 @@ async fn every_write(fault: Fault, times: usize) {
     let mut after = next(&row);
     after.name = name("renamed");
     after.epoch += 1;
-    stores.table.replace(&row, &after, NOW).await.unwrap();
+    stores.table.replace(&row, &after, None, NOW).await.unwrap();
     happened(left);
     let listing = stores.table.connection(row.tenant, row.id).await.unwrap();
     assert_eq!(listing.connection, after);
@@ -216,10 +220,10 @@ async fn a_table_that_stays_busy_is_unavailable_and_nothing_is_written() {
         for outcome in [
             stores
                 .table
-                .add(&connection(tenant(1), 2), None, NOW)
+                .add(&connection(tenant(1), 2), None, None, NOW)
                 .await
                 .map(drop),
-            stores.table.replace(&row, &next(&row), NOW).await,
+            stores.table.replace(&row, &next(&row), None, NOW).await,
             stores.table.remove(&row).await,
             stores.table.store_result(&check.checked(&row, None)).await,
             stores.table.store_result(&failed.checked(&row, None)).await,
@@ -295,7 +299,11 @@ async fn each_read_is_one_query_and_a_good_check_is_two_writes() {
     let second = Check::of(&first.after, NOW.plus_seconds(300), None);
     stores.store(&row, &second).await;
     assert_eq!(asked(), ["PutItem", "UpdateItem"]);
-    stores.table.replace(&row, &next(&row), NOW).await.unwrap();
+    stores
+        .table
+        .replace(&row, &next(&row), None, NOW)
+        .await
+        .unwrap();
     assert_eq!(asked(), ["TransactWriteItems"]);
     stores.table.claim(NOW.minute(), NOW, NOW).await.unwrap();
     assert_eq!(asked(), ["Query", "PutItem"]);
@@ -311,14 +319,14 @@ async fn a_refusal_stays_one_when_answers_are_lost() {
     let mut renamed = next(&one);
     renamed.name = other.name.clone();
     first_writes(&stores, 1, Fault::LoseAnswer);
-    let taken = stores.table.replace(&one, &renamed, NOW).await;
+    let taken = stores.table.replace(&one, &renamed, None, NOW).await;
     assert!(matches!(taken, Err(Error::Taken(Noun::ConnectionName))));
 
     let ours = one.with_work(Some(Work::Discard), NOW);
-    stores.table.replace(&one, &ours, NOW).await.unwrap();
+    stores.table.replace(&one, &ours, None, NOW).await.unwrap();
     let theirs = one.with_work(Some(Work::Remove), NOW);
     first_writes(&stores, 1, Fault::LoseAnswer);
-    let stale = stores.table.replace(&one, &theirs, NOW).await;
+    let stale = stores.table.replace(&one, &theirs, None, NOW).await;
     assert!(matches!(stale, Err(Error::Stale)));
 }
 
@@ -332,7 +340,7 @@ async fn credentials_are_where_they_belong_after_lost_answers() {
     ] {
         let (store, manager, faults) = super::secret_store().await;
         let row = connection(tenant(1), 1);
-        let (tenant, id) = (row.tenant, row.id);
+        let (tenant, id) = (row.tenant, HolderId::from(row.id));
         let version = |n| CredentialVersion::new(Uuid::from_u128(n));
         let secret = Secret::parse("sk-1".to_owned()).unwrap();
         let fail_first = || {
@@ -384,10 +392,15 @@ async fn a_secret_store_that_stays_busy_is_unavailable() {
     faults.set_plan(|_| Fault::Throttle);
 
     for outcome in [
-        store.create(row.tenant, row.id, version, &secret).await,
-        store.promote(row.tenant, row.id, version).await,
-        store.read(row.tenant, row.id, version).await.map(drop),
-        store.delete(row.tenant, row.id).await,
+        store
+            .create(row.tenant, row.id.into(), version, &secret)
+            .await,
+        store.promote(row.tenant, row.id.into(), version).await,
+        store
+            .read(row.tenant, row.id.into(), version)
+            .await
+            .map(drop),
+        store.delete(row.tenant, row.id.into()).await,
     ] {
         assert!(matches!(outcome, Err(Error::Unavailable(_))), "{outcome:?}");
     }

@@ -134,7 +134,11 @@ async fn who_adds_sees_it_in_the_list_at_once() {
             continue;
         }
         let renamed = super::next(&row);
-        stores.table.replace(&row, &renamed, NOW).await.unwrap();
+        stores
+            .table
+            .replace(&row, &renamed, None, NOW)
+            .await
+            .unwrap();
         let page = stores
             .table
             .connections(tenant(1), None, 100)

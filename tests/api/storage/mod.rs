@@ -19,7 +19,7 @@ use local::{
 };
 use serde_json::json;
 use shared::{
-    connection::{Connection, ConnectionId, ConnectionName},
+    connection::{Connection, ConnectionName},
     contract::{Contract, Tool},
     health::{Health, Observation},
     history::Sample,
@@ -185,7 +185,7 @@ impl Stores {
     }
 
     async fn add(&self, new: &Connection) {
-        let added = self.table.add(new, None, NOW).await.unwrap();
+        let added = self.table.add(new, None, None, NOW).await.unwrap();
         assert_eq!(added, Added::Stored);
     }
 
@@ -207,7 +207,10 @@ impl Stores {
         while let Some(item) = pages.next().await {
             let item = item.unwrap();
             let part = |name: &str| item[name].as_s().unwrap().clone();
-            keys.push(format!("{} / {}", part("PK"), part("SK")));
+            // A count of nothing stays.
+            if !part("SK").starts_with("COUNT#") {
+                keys.push(format!("{} / {}", part("PK"), part("SK")));
+            }
         }
         keys.sort();
         keys
@@ -227,6 +230,6 @@ async fn secret_store() -> (SecretsManagerStore, Arc<SecretsManager>, Arc<FaultL
     (store, manager, faults)
 }
 
-fn of(tenant: TenantId, id: ConnectionId) -> String {
+fn of(tenant: TenantId, id: impl std::fmt::Display) -> String {
     format!("{tenant}/{id}")
 }

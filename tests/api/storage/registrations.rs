@@ -57,7 +57,12 @@ async fn of_64_who_want_one_name_one_gets_it() {
     });
     let wanted: Vec<_> = wanted.collect();
 
-    let outcomes = join_all(wanted.iter().map(|new| stores.table.add(new, None, NOW))).await;
+    let outcomes = join_all(
+        wanted
+            .iter()
+            .map(|new| stores.table.add(new, None, None, NOW)),
+    )
+    .await;
 
     let (won, lost): (Vec<_>, Vec<_>) = outcomes.into_iter().partition(Result::is_ok);
     assert_eq!(won.len(), 1);
@@ -84,7 +89,7 @@ async fn of_64_with_one_idempotency_key_one_adds_and_the_others_see_what_it_adde
     let outcomes = join_all(
         wanted
             .iter()
-            .map(|new| stores.table.add(new, Some(&record), NOW)),
+            .map(|new| stores.table.add(new, Some(&record), None, NOW)),
     )
     .await;
 
@@ -114,19 +119,27 @@ async fn a_repeated_request_is_recognised_before_its_name_is_found_taken() {
     let first = connection(tenant(1), 1);
     let mut again = connection(tenant(1), 2);
     again.name = first.name.clone();
-    stores.table.add(&first, Some(&record), NOW).await.unwrap();
+    stores
+        .table
+        .add(&first, Some(&record), None, NOW)
+        .await
+        .unwrap();
 
-    let repeated = stores.table.add(&again, Some(&record), NOW).await.unwrap();
+    let repeated = stores
+        .table
+        .add(&again, Some(&record), None, NOW)
+        .await
+        .unwrap();
     assert_eq!(repeated, Added::Before(Box::new(first.clone())));
 
     let other = idempotency("key", "another print");
-    let reused = stores.table.add(&again, Some(&other), NOW).await;
+    let reused = stores.table.add(&again, Some(&other), None, NOW).await;
     assert!(matches!(reused, Err(Error::KeyReused)));
 
     let elsewhere = connection(tenant(2), 3);
     let added = stores
         .table
-        .add(&elsewhere, Some(&record), NOW)
+        .add(&elsewhere, Some(&record), None, NOW)
         .await
         .unwrap();
     assert_eq!(added, Added::Stored);
@@ -138,7 +151,11 @@ async fn an_expired_record_is_as_good_as_none() {
     let stores = Stores::start().await;
     let record = idempotency("key", "print");
     let first = connection(tenant(1), 1);
-    stores.table.add(&first, Some(&record), NOW).await.unwrap();
+    stores
+        .table
+        .add(&first, Some(&record), None, NOW)
+        .await
+        .unwrap();
 
     let expired = record.expires_at;
     let second = connection(tenant(1), 2);
@@ -148,7 +165,7 @@ async fn an_expired_record_is_as_good_as_none() {
     };
     let added = stores
         .table
-        .add(&second, Some(&again), expired)
+        .add(&second, Some(&again), None, expired)
         .await
         .unwrap();
 
@@ -156,7 +173,7 @@ async fn an_expired_record_is_as_good_as_none() {
     let third = connection(tenant(1), 3);
     let repeated = stores
         .table
-        .add(&third, Some(&again), expired)
+        .add(&third, Some(&again), None, expired)
         .await
         .unwrap();
     assert_eq!(repeated, Added::Before(Box::new(second)));
@@ -171,7 +188,11 @@ async fn a_replaced_row_is_read_back_and_its_old_name_is_free() {
     after.name = name("renamed");
     after.version = Version(2);
 
-    stores.table.replace(&before, &after, NOW).await.unwrap();
+    stores
+        .table
+        .replace(&before, &after, None, NOW)
+        .await
+        .unwrap();
 
     let listing = stores
         .table
@@ -184,7 +205,7 @@ async fn a_replaced_row_is_read_back_and_its_old_name_is_free() {
     stores.add(&other).await;
     let mut third = connection(tenant(1), 3);
     third.name = after.name.clone();
-    let refused = stores.table.add(&third, None, NOW).await;
+    let refused = stores.table.add(&third, None, None, NOW).await;
     assert!(matches!(refused, Err(Error::Taken(Noun::ConnectionName))));
 }
 
@@ -198,7 +219,7 @@ async fn a_name_of_another_connection_is_refused_and_nothing_changes() {
     let mut after = next(&one);
     after.name = other.name.clone();
 
-    let refused = stores.table.replace(&one, &after, NOW).await;
+    let refused = stores.table.replace(&one, &after, None, NOW).await;
 
     assert!(matches!(refused, Err(Error::Taken(Noun::ConnectionName))));
     assert_eq!(stores.keys().await, keys);
@@ -221,7 +242,7 @@ async fn of_16_who_replace_the_same_row_one_does() {
 
     let replaced = afters
         .iter()
-        .map(|after| stores.table.replace(&before, after, NOW));
+        .map(|after| stores.table.replace(&before, after, None, NOW));
     let outcomes = join_all(replaced).await;
 
     let won: Vec<_> = (0..16).filter(|n| outcomes[*n].is_ok()).collect();
@@ -242,19 +263,27 @@ async fn the_same_change_twice_is_the_change_once() {
     let stores = Stores::start().await;
     let before = connection(tenant(1), 1);
     assert_eq!(
-        stores.table.add(&before, None, NOW).await.unwrap(),
+        stores.table.add(&before, None, None, NOW).await.unwrap(),
         Added::Stored
     );
     assert_eq!(
-        stores.table.add(&before, None, NOW).await.unwrap(),
+        stores.table.add(&before, None, None, NOW).await.unwrap(),
         Added::Stored
     );
     let mut after = next(&before);
     after.name = name("renamed");
 
-    stores.table.replace(&before, &after, NOW).await.unwrap();
+    stores
+        .table
+        .replace(&before, &after, None, NOW)
+        .await
+        .unwrap();
     let keys = stores.keys().await;
-    stores.table.replace(&before, &after, NOW).await.unwrap();
+    stores
+        .table
+        .replace(&before, &after, None, NOW)
+        .await
+        .unwrap();
 
     assert_eq!(stores.keys().await, keys);
     stores.table.remove(&after).await.unwrap();
@@ -274,7 +303,11 @@ async fn another_target_has_no_health_yet_and_its_incident_is_over() {
     after.epoch += 1;
 
     let later = NOW.plus_seconds(60);
-    stores.table.replace(&before, &after, later).await.unwrap();
+    stores
+        .table
+        .replace(&before, &after, None, later)
+        .await
+        .unwrap();
 
     let listing = stores
         .table
@@ -307,7 +340,11 @@ async fn removing_leaves_nothing_and_spares_what_was_changed() {
     let record = idempotency("key", "print");
     let mut new = connection(tenant(1), 1);
     new.idempotency = Some(record.key.clone());
-    stores.table.add(&new, Some(&record), NOW).await.unwrap();
+    stores
+        .table
+        .add(&new, Some(&record), None, NOW)
+        .await
+        .unwrap();
     let offered = super::contract("hello", vec![super::tool("a", 900_000)]);
     let check = Check::of(&Health::unknown(0), NOW, None);
     stores
@@ -317,7 +354,11 @@ async fn removing_leaves_nothing_and_spares_what_was_changed() {
         .unwrap();
     let mut changed = next(&new);
     changed.name = name("renamed");
-    stores.table.replace(&new, &changed, NOW).await.unwrap();
+    stores
+        .table
+        .replace(&new, &changed, None, NOW)
+        .await
+        .unwrap();
 
     let stale = stores.table.remove(&new).await;
     assert!(matches!(stale, Err(Error::Stale)));
@@ -345,7 +386,11 @@ async fn removing_spares_the_record_of_another_connection() {
     let record = idempotency("key", "print");
     let mut first = connection(tenant(1), 1);
     first.idempotency = Some(record.key.clone());
-    stores.table.add(&first, Some(&record), NOW).await.unwrap();
+    stores
+        .table
+        .add(&first, Some(&record), None, NOW)
+        .await
+        .unwrap();
     let later = record.expires_at;
     let renewed = Idempotency {
         expires_at: later.plus_seconds(86_400),
@@ -355,7 +400,7 @@ async fn removing_spares_the_record_of_another_connection() {
     second.idempotency = Some(renewed.key.clone());
     stores
         .table
-        .add(&second, Some(&renewed), later)
+        .add(&second, Some(&renewed), None, later)
         .await
         .unwrap();
 
@@ -364,7 +409,7 @@ async fn removing_spares_the_record_of_another_connection() {
     let third = connection(tenant(1), 3);
     let repeated = stores
         .table
-        .add(&third, Some(&renewed), later)
+        .add(&third, Some(&renewed), None, later)
         .await
         .unwrap();
     assert_eq!(repeated, Added::Before(Box::new(second)));

@@ -222,7 +222,11 @@ async fn a_check_that_an_edit_of_the_interval_overtook_is_stored() {
     stores.add(&before).await;
     let mut after = next(&before);
     after.check_interval = CheckInterval::try_from(600).unwrap();
-    stores.table.replace(&before, &after, NOW).await.unwrap();
+    stores
+        .table
+        .replace(&before, &after, None, NOW)
+        .await
+        .unwrap();
 
     let first = Check::of(&Health::unknown(0), NOW, Some(Reason::ConnectRefused));
     let second = Check::of(

@@ -215,7 +215,11 @@ async fn the_wheel_follows_what_the_row_says() {
     assert_eq!(places(NOW).await, (vec![], vec![]));
 
     let visible = hidden.with_work(None, NOW);
-    stores.table.replace(&hidden, &visible, NOW).await.unwrap();
+    stores
+        .table
+        .replace(&hidden, &visible, None, NOW)
+        .await
+        .unwrap();
     assert_eq!(places(NOW).await, (vec![5], vec![NOW]));
 
     let mut slower = next(&visible);
@@ -223,7 +227,7 @@ async fn the_wheel_follows_what_the_row_says() {
     let later = NOW.plus_seconds(60);
     stores
         .table
-        .replace(&visible, &slower, later)
+        .replace(&visible, &slower, None, later)
         .await
         .unwrap();
     assert_eq!(places(later).await, (vec![10], vec![later]));
@@ -232,7 +236,7 @@ async fn the_wheel_follows_what_the_row_says() {
     renamed.name = name("renamed");
     stores
         .table
-        .replace(&slower, &renamed, later.plus_seconds(9))
+        .replace(&slower, &renamed, None, later.plus_seconds(9))
         .await
         .unwrap();
     assert_eq!(places(later.plus_seconds(9)).await, (vec![10], vec![later]));
@@ -241,7 +245,7 @@ async fn the_wheel_follows_what_the_row_says() {
     disabled.enabled = false;
     stores
         .table
-        .replace(&renamed, &disabled, later)
+        .replace(&renamed, &disabled, None, later)
         .await
         .unwrap();
     assert_eq!(places(later).await, (vec![], vec![]));
@@ -250,7 +254,7 @@ async fn the_wheel_follows_what_the_row_says() {
     enabled.enabled = true;
     stores
         .table
-        .replace(&disabled, &enabled, later)
+        .replace(&disabled, &enabled, None, later)
         .await
         .unwrap();
     assert_eq!(places(later).await, (vec![10], vec![later]));

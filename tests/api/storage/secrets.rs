@@ -2,8 +2,7 @@
 
 use local::secrets_manager::SecretsManager;
 use shared::{
-    connection::ConnectionId,
-    credential::{CredentialVersion, Secret},
+    credential::{CredentialVersion, HolderId, Secret},
     error::Error,
     ports::Credentials as _,
     tenant::TenantId,
@@ -22,9 +21,9 @@ fn secret(text: &str) -> Secret {
     Secret::parse(text.to_owned()).unwrap()
 }
 
-fn ids() -> (TenantId, ConnectionId) {
+fn ids() -> (TenantId, HolderId) {
     let row = connection(tenant(1), 1);
-    (row.tenant, row.id)
+    (row.tenant, row.id.into())
 }
 
 /// The version at each stage.
@@ -235,7 +234,7 @@ async fn no_error_holds_the_value() {
     let (tenant, id) = ids();
     let value = secret(CANARY);
     store.create(tenant, id, version(1), &value).await.unwrap();
-    let nowhere = connection(tenant, 2).id;
+    let nowhere = HolderId::from(connection(tenant, 2).id);
     let gone = shared_aws::secrets::SecretsManagerStore::new(
         super::aws(None, Some("http://127.0.0.1:9".to_owned())).secrets_manager(),
         "prefix",

@@ -60,7 +60,11 @@ async fn apart(stores: &Stores, one: TenantId, other: TenantId, id: ConnectionId
         expires_at: NOW.plus_seconds(60),
     };
     for row in [&own, &twin] {
-        let added = stores.table.add(row, Some(&record), NOW).await.unwrap();
+        let added = stores
+            .table
+            .add(row, Some(&record), None, NOW)
+            .await
+            .unwrap();
         assert_eq!(added, shared::ports::Added::Stored);
     }
     let offered = contract("secret plans", vec![tool("a", 10)]);
@@ -107,7 +111,7 @@ async fn apart(stores: &Stores, one: TenantId, other: TenantId, id: ConnectionId
     stores.table.remove(&foreign).await.unwrap();
     let replaced = stores
         .table
-        .replace(&foreign, &super::next(&foreign), NOW)
+        .replace(&foreign, &super::next(&foreign), None, NOW)
         .await;
     assert!(matches!(replaced, Err(Error::Stale)));
     let stored = stores

@@ -1,6 +1,9 @@
 //! What the sweeper finds.
 
-use shared::{connection::Work, ports::Registrations as _};
+use shared::{
+    connection::Work,
+    ports::{Registrations as _, Unsettled},
+};
 
 use super::{NOW, Stores, connection, tenant};
 
@@ -18,7 +21,7 @@ async fn unfinished_work_is_found_oldest_first_and_only_while_it_lasts() {
     stores.add(&connection(tenant(1), 9)).await;
     let ids = |rows: &[&shared::connection::Connection]| {
         rows.iter()
-            .map(|row| (row.tenant, row.id))
+            .map(|row| (row.tenant, Unsettled::Connection(row.id)))
             .collect::<Vec<_>>()
     };
 
@@ -28,7 +31,11 @@ async fn unfinished_work_is_found_oldest_first_and_only_while_it_lasts() {
     assert_eq!(found, ids(&[&rows[4], &rows[3]]));
 
     let done = rows[4].with_work(None, NOW);
-    stores.table.replace(&rows[4], &done, NOW).await.unwrap();
+    stores
+        .table
+        .replace(&rows[4], &done, None, NOW)
+        .await
+        .unwrap();
     let found = stores.table.unfinished(NOW, 1).await.unwrap();
     assert_eq!(found, ids(&[&rows[3]]));
 }
