@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use crate::{
+    capability::Capability,
     connection::{Connection, ConnectionId},
     credential::Secret,
     error::{Error, Noun, Result},
@@ -62,6 +63,27 @@ impl Checkup {
         self.record(listing, finding, None)
             .await?
             .ok_or(Error::NotFound(Noun::Connection))
+    }
+
+    /// The same, and learns what the server offers besides tools.
+    pub async fn explore(
+        &self,
+        tenant: TenantId,
+        id: ConnectionId,
+    ) -> Result<(Report, Vec<Capability>)> {
+        let listing = self.store.connection(tenant, id).await?;
+        self.admit_request(tenant, id).await?;
+        let (finding, others) = match self.secret_of(&listing.connection).await {
+            Ok(secret) => {
+                let target = target(&listing, secret.as_ref());
+                let (finding, others) = self.prober.explore(target).await;
+                (understood(finding, &listing.connection), others)
+            }
+            Err(reason) => (Finding::failed(reason, listing.health.era), Vec::new()),
+        };
+        let report = self.record(listing, finding, None).await?;
+        let report = report.ok_or(Error::NotFound(Noun::Connection))?;
+        Ok((report, others))
     }
 
     /// Checks a connection because it is due; nothing when that was answered already, or is not wanted any more.
@@ -150,31 +172,13 @@ impl Checkup {
     }
 
     async fn examine(&self, listing: &Listing) -> Finding {
-        let Listing {
-            connection, health, ..
-        } = listing;
-        let secret = match self.secret_of(connection).await {
-            Ok(secret) => secret,
-            Err(reason) => return Finding::failed(reason, health.era),
-        };
-        let target = Target {
-            url: &connection.server_url,
-            auth: &connection.auth,
-            secret: secret.as_ref(),
-            era: health.era,
-        };
-        let mut finding = self.prober.check(target).await;
-        if let Err(failure) = &mut finding.outcome
-            && connection.auth.is_completed_elsewhere()
-            && matches!(
-                failure.reason,
-                Reason::AuthRequired | Reason::CredentialRejected
-            )
-        {
-            // That is what a sound server says to whoever comes without a user's tokens.
-            failure.reason = Reason::UserAuthRequired;
+        match self.secret_of(&listing.connection).await {
+            Ok(secret) => {
+                let target = target(listing, secret.as_ref());
+                understood(self.prober.check(target).await, &listing.connection)
+            }
+            Err(reason) => Finding::failed(reason, listing.health.era),
         }
-        finding
     }
 
     /// The secret to send, if one is needed. It leaves the store only for the origin it was given for.
@@ -198,6 +202,30 @@ impl Checkup {
             Err(_) => Err(Reason::InternalError),
         }
     }
+}
+
+/// What a check of this connection speaks to.
+fn target<'a>(listing: &'a Listing, secret: Option<&'a Secret>) -> Target<'a> {
+    Target {
+        url: &listing.connection.server_url,
+        auth: &listing.connection.auth,
+        secret,
+        era: listing.health.era,
+    }
+}
+
+/// What a finding means for a connection whose users bring tokens of their own: to whoever comes without, a sound server says just this.
+fn understood(mut finding: Finding, connection: &Connection) -> Finding {
+    if let Err(failure) = &mut finding.outcome
+        && connection.auth.is_completed_elsewhere()
+        && matches!(
+            failure.reason,
+            Reason::AuthRequired | Reason::CredentialRejected
+        )
+    {
+        failure.reason = Reason::UserAuthRequired;
+    }
+    finding
 }
 
 /// A finding, judged against what was known.

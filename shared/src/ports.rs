@@ -7,7 +7,7 @@ use crate::{
     access::{UserAccess, WorkspaceAccess},
     audit::{Filter, Record},
     caller::{KeyId, KeyKind, KeyRecord},
-    capability::{Pushed, Toggles},
+    capability::{Capability, Pushed, Toggles},
     connection::{Auth, Connection, ConnectionId, ServerUrl},
     contract::{Contract, ContractDigest, ContractSummary, Tool},
     credential::{CredentialVersion, HolderId, Secret},
@@ -533,6 +533,10 @@ pub struct Target<'a> {
 pub trait Prober: Send + Sync {
     /// Never fails and never takes longer than its deadline: whatever goes wrong is the finding.
     async fn check(&self, target: Target<'_>) -> Finding;
+
+    /// The same, and in the same time also what the server offers besides tools, as far as it can be learned. That says nothing of
+    /// whether the server works.
+    async fn explore(&self, target: Target<'_>) -> (Finding, Vec<Capability>);
 }
 
 /// The clock. In a port of its own so that tests can turn it.

@@ -235,6 +235,8 @@ pub enum StepName {
     Initialize,
     Initialized,
     ListTools,
+    /// Prompts, resources and their templates.
+    ListOthers,
     EndSession,
 }
 

@@ -1,6 +1,7 @@
 //! The conversation: introduce ourselves in the generation the server speaks, list its tools, take our leave.
 
 pub(crate) mod era;
+mod others;
 mod schema;
 mod tools;
 mod wire;
@@ -8,6 +9,7 @@ mod wire;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use serde_json::{Value, json};
 use shared::{
+    capability::Capability,
     contract::Contract,
     verdict::{Era, Failure, Reason, StepName},
 };
@@ -68,14 +70,21 @@ impl<'a> Client<'a> {
         self.era
     }
 
-    /// Learns what the server offers.
-    pub(crate) async fn learn(&mut self, transcript: &mut Transcript) -> Result<Contract, Failure> {
+    /// Learns which tools the server offers and, where there is a place for it, what else.
+    pub(crate) async fn learn(
+        &mut self,
+        others: Option<&mut Vec<Capability>>,
+        transcript: &mut Transcript,
+    ) -> Result<Contract, Failure> {
         let introduction = self.introduce(transcript).await?;
         let mut listing = Listing::new(self.limits, introduction.era);
         if introduction.has_tools {
             transcript.step(StepName::ListTools);
             self.list_tools(&introduction, &mut listing, transcript)
                 .await?;
+        }
+        if let Some(others) = others {
+            self.list_others(&introduction, others, transcript).await;
         }
         Ok(Contract {
             protocol_version: introduction.version.to_owned(),
@@ -233,23 +242,61 @@ impl<'a> Client<'a> {
     ) -> Result<(), Failure> {
         let mut params = json!({});
         loop {
-            let reply = match introduction.era {
-                Era::Modern => self.ask_modern("tools/list", params, transcript).await?,
-                Era::Legacy => {
-                    let headers = self.legacy_headers(introduction.version);
-                    self.ask("tools/list", &params, headers, transcript).await?
-                }
-            };
-            let result = match reply.said {
-                _ if reply.status.is_client_error() => return Err(Reason::HttpError.into()),
-                Said::Result(result) => result,
-                // By now it is clear that this is MCP, so whatever else comes is MCP gone wrong.
-                _ => return Err(Reason::ProtocolError.into()),
-            };
+            let result = self
+                .ask_for_list(introduction, "tools/list", params, transcript)
+                .await?;
             match listing.take_page(result)? {
                 Some(cursor) => params = json!({ "cursor": cursor }),
                 None => return Ok(()),
             }
+        }
+    }
+
+    /// Prompts, resources and their templates, as far as the server has them and answers in time.
+    async fn list_others(
+        &mut self,
+        introduction: &Introduction,
+        found: &mut Vec<Capability>,
+        transcript: &mut Transcript,
+    ) {
+        for list in &others::LISTS {
+            if !list.is_offered(&introduction.capabilities) {
+                continue;
+            }
+            transcript.step(StepName::ListOthers);
+            let mut params = Some(json!({}));
+            for _ in 0..self.limits.pages {
+                let Some(asked) = params.take() else {
+                    break;
+                };
+                let page = self.ask_for_list(introduction, list.method, asked, transcript);
+                if let Ok(result) = page.await {
+                    params = list.take_page(result, found, self.limits);
+                }
+            }
+        }
+    }
+
+    /// One page of a list.
+    async fn ask_for_list(
+        &mut self,
+        introduction: &Introduction,
+        method: &'static str,
+        params: Value,
+        transcript: &mut Transcript,
+    ) -> Result<Value, Failure> {
+        let reply = match introduction.era {
+            Era::Modern => self.ask_modern(method, params, transcript).await?,
+            Era::Legacy => {
+                let headers = self.legacy_headers(introduction.version);
+                self.ask(method, &params, headers, transcript).await?
+            }
+        };
+        match reply.said {
+            _ if reply.status.is_client_error() => Err(Reason::HttpError.into()),
+            Said::Result(result) => Ok(result),
+            // By now it is clear that this is MCP, so whatever else comes is MCP gone wrong.
+            _ => Err(Reason::ProtocolError.into()),
         }
     }
 

@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use http::{HeaderName, HeaderValue};
 use rustls::pki_types::CertificateDer;
 use shared::{
+    capability::Capability,
     configuration::Configuration,
     connection::Auth,
     contract::Contract,
@@ -103,7 +104,7 @@ impl McpProber {
         target: &Target<'_>,
         deadline: Instant,
         place_in_room: room::Place,
-        era: &mut Option<Era>,
+        (era, others): (&mut Option<Era>, Option<&mut Vec<Capability>>),
         transcript: &mut Transcript,
     ) -> Result<Contract, Failure> {
         let limits = &self.settings.limits;
@@ -116,7 +117,7 @@ impl McpProber {
         let channel =
             Channel::open(place, guard, resolver, limits, budget, deadline, transcript).await?;
         let mut client = Client::new(channel, limits, deadline, target.era);
-        let outcome = client.learn(transcript).await;
+        let outcome = client.learn(others, transcript).await;
         *era = client.era();
         transcript.close(outcome.as_ref().err().map(|failure| failure.reason));
         client.end_session(transcript).await;
@@ -127,12 +128,29 @@ impl McpProber {
 #[async_trait]
 impl Prober for McpProber {
     async fn check(&self, target: Target<'_>) -> Finding {
+        self.converse(target, None).await
+    }
+
+    async fn explore(&self, target: Target<'_>) -> (Finding, Vec<Capability>) {
+        let mut others = Vec::new();
+        let finding = self.converse(target, Some(&mut others)).await;
+        (finding, others)
+    }
+}
+
+impl McpProber {
+    async fn converse(
+        &self,
+        target: Target<'_>,
+        mut others: Option<&mut Vec<Capability>>,
+    ) -> Finding {
         let mut transcript = Transcript::begin();
         let mut era = target.era;
         let deadline = Instant::now() + self.settings.limits.total;
         let place = room::Place::default();
         // Every wait inside has its own end; this one is for the wait that somebody forgets.
-        let run = self.run(&target, deadline, place.clone(), &mut era, &mut transcript);
+        let learned = (&mut era, others.as_deref_mut());
+        let run = self.run(&target, deadline, place.clone(), learned, &mut transcript);
         let mut outcome = timeout_at(deadline, run)
             .await
             .unwrap_or(Err(Reason::ResponseTimeout.into()));
@@ -141,7 +159,9 @@ impl Prober for McpProber {
         }
         transcript.close(outcome.as_ref().err().map(|failure| failure.reason));
         if let (Ok(contract), Some(secret)) = (&mut outcome, target.secret) {
-            redact::contract(contract, &secrets(target.auth, secret));
+            let secrets = secrets(target.auth, secret);
+            redact::contract(contract, &secrets);
+            redact::capabilities(others.into_iter().flatten(), &secrets);
         }
         let (latency_ms, steps) = transcript.finish();
         Finding {

@@ -5,7 +5,7 @@ use base64::{
     engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD},
 };
 use serde_json::{Map, Value};
-use shared::contract::Contract;
+use shared::{capability::Capability, contract::Contract};
 use zeroize::Zeroizing;
 
 const PLACE_HOLDER: &str = "[credential]";
@@ -15,6 +15,52 @@ const SHORTEST: usize = 8;
 
 /// Removes the texts of a credential, as they are and in their usual encodings, from every text of a contract.
 pub(crate) fn contract(contract: &mut Contract, secrets: &[Zeroizing<String>]) {
+    let needles = needles(secrets);
+    let text = |text: &mut String| take_out(text, &needles);
+    if let Some(info) = &mut contract.server_info {
+        text(&mut info.name);
+        text(&mut info.version);
+        info.title.iter_mut().for_each(text);
+    }
+    contract.instructions.iter_mut().for_each(text);
+    for tool in &mut contract.tools {
+        text(&mut tool.name);
+        tool.title.iter_mut().for_each(text);
+        tool.description.iter_mut().for_each(text);
+        value(&mut tool.input_schema, &text);
+        if let Some(annotations) = &mut tool.annotations {
+            value(annotations, &text);
+        }
+    }
+}
+
+/// The same for what a server offers besides tools.
+pub(crate) fn capabilities<'a>(
+    of: impl Iterator<Item = &'a mut Capability>,
+    secrets: &[Zeroizing<String>],
+) {
+    let needles = needles(secrets);
+    let text = |text: &mut String| take_out(text, &needles);
+    for capability in of {
+        text(&mut capability.name);
+        let mut members = Value::Object(std::mem::take(&mut capability.members));
+        value(&mut members, &text);
+        if let Value::Object(members) = members {
+            capability.members = members;
+        }
+    }
+}
+
+fn take_out(text: &mut String, needles: &[String]) {
+    for needle in needles {
+        if text.contains(needle) {
+            *text = text.replace(needle, PLACE_HOLDER);
+        }
+    }
+}
+
+/// The texts to take out, as they are and in their usual encodings.
+fn needles(secrets: &[Zeroizing<String>]) -> Vec<String> {
     let mut needles: Vec<String> = secrets
         .iter()
         .map(|secret| secret.as_str())
@@ -32,29 +78,7 @@ pub(crate) fn contract(contract: &mut Contract, secrets: &[Zeroizing<String>]) {
     // The longest first, so that none is cut by a shorter one that is part of it.
     needles.sort_by_key(|needle| std::cmp::Reverse(needle.len()));
     needles.dedup();
-
-    let text = |text: &mut String| {
-        for needle in &needles {
-            if text.contains(needle) {
-                *text = text.replace(needle, PLACE_HOLDER);
-            }
-        }
-    };
-    if let Some(info) = &mut contract.server_info {
-        text(&mut info.name);
-        text(&mut info.version);
-        info.title.iter_mut().for_each(text);
-    }
-    contract.instructions.iter_mut().for_each(text);
-    for tool in &mut contract.tools {
-        text(&mut tool.name);
-        tool.title.iter_mut().for_each(text);
-        tool.description.iter_mut().for_each(text);
-        value(&mut tool.input_schema, &text);
-        if let Some(annotations) = &mut tool.annotations {
-            value(annotations, &text);
-        }
-    }
+    needles
 }
 
 fn value(of: &mut Value, text: &impl Fn(&mut String)) {

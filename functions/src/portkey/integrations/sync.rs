@@ -18,27 +18,25 @@ pub const FUNCTION: Function =
 async fn handle(app: App, call: Call) -> Result<Reply> {
     let mut fields = call.optional_fields(capabilities::MAX_PUSHED_BYTES)?;
     fields.drop_nulls(&[]);
-    let capabilities = fields
-        .has("capabilities")
-        .then(|| capabilities::pushed(&mut fields))
-        .flatten();
+    let has_capabilities = fields.has("capabilities");
+    let told = has_capabilities.then(|| capabilities::pushed(&mut fields));
     let server_info = fields.object("server_info").map(metadata::pushed);
-    let (capabilities, server_info) = fields.accept(Some((capabilities, server_info)))?;
+    let (told, server_info) = fields.accept(Some((told.flatten(), server_info)))?;
 
     let listing = named(&app, &call, Verb::Update).await?;
-    if capabilities.is_none() && server_info.is_none() {
-        let report = app
-            .checkup()?
-            .test(call.tenant(), listing.connection.id)
-            .await?;
-        let mut told: Value = test_result::of(&report);
-        told["synced_at"] = json!(report.at);
-        return Reply::ok(&told);
+    let (sharing, by) = (app.sharing()?, &call.author);
+    if told.is_none() && server_info.is_none() {
+        let id = listing.connection.id;
+        let (report, others) = app.checkup()?.explore(call.tenant(), id).await?;
+        if !others.is_empty() {
+            let listing = &report.listing;
+            sharing.keep_pushed(by, listing, Some(others), None).await?;
+        }
+        let mut result: Value = test_result::of(&report);
+        result["synced_at"] = json!(report.at);
+        return Reply::ok(&result);
     }
-    let synced_at = app
-        .sharing()?
-        .keep_pushed(&call.author, &listing, capabilities, server_info)
-        .await?;
+    let synced_at = sharing.keep_pushed(by, &listing, told, server_info).await?;
 
     Reply::ok(&json!({ "success": true, "message": "synced", "synced_at": synced_at }))
 }

@@ -20,6 +20,8 @@ pub(crate) struct Introduction {
     pub(crate) server_info: Option<ServerInfo>,
     pub(crate) instructions: Option<String>,
     pub(crate) has_tools: bool,
+    /// What it says that it has, as it says it.
+    pub(crate) capabilities: Value,
 }
 
 impl Introduction {
@@ -43,6 +45,7 @@ impl Introduction {
                 .as_str()
                 .map(|text| cut(text, MAX_INSTRUCTIONS_BYTES)),
             has_tools: result["capabilities"]["tools"].is_object(),
+            capabilities: result["capabilities"].clone(),
         }
     }
 }
@@ -98,13 +101,18 @@ mod tests {
             server_info: None,
             instructions: None,
             has_tools: false,
+            capabilities: Value::Null,
         };
         for result in [
             json!({}),
             json!({"_meta": 1, "instructions": [], "capabilities": "x"}),
             json!({"capabilities": {"tools": null}, "_meta": {"io.modelcontextprotocol/serverInfo": {}}}),
         ] {
-            assert_eq!(Introduction::modern(era::MODERN, &result), plain);
+            let found = Introduction {
+                capabilities: Value::Null,
+                ..Introduction::modern(era::MODERN, &result)
+            };
+            assert_eq!(found, plain);
         }
     }
 
