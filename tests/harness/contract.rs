@@ -4,7 +4,10 @@
 //! A reader of that document may count on what it says, so an answer differs from it as soon as it has a status, a header or a
 //! member that is not described, lacks one that is promised, or has a value out of bounds.
 
-use std::{collections::BTreeMap, sync::OnceLock};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, OnceLock},
+};
 
 use http::HeaderMap;
 use jsonschema::{Draft, Validator};
@@ -61,6 +64,8 @@ struct Header {
 /// A schema that is compiled when it is asked for: most tests see few of the answers there are.
 struct Schema {
     source: Value,
+    /// They come with it, so that its references lead somewhere. All schemas of a document share them.
+    components: Arc<Value>,
     validator: OnceLock<Validator>,
 }
 
@@ -237,7 +242,7 @@ impl Header {
 
 /// Everything in the document that answers are made of.
 struct Answers {
-    components: Value,
+    components: Arc<Value>,
 }
 
 impl Answers {
@@ -249,7 +254,9 @@ impl Answers {
             .expect("openapi.json has schemas")
             .values_mut()
             .for_each(close);
-        Self { components }
+        Self {
+            components: Arc::new(components),
+        }
     }
 
     fn response(&self, response: &Value) -> Response {
@@ -286,12 +293,10 @@ impl Answers {
             .unwrap_or_else(|| panic!("{reference} leads nowhere"))
     }
 
-    /// The components come with the schema, so that its references lead somewhere.
     fn schema(&self, schema: &Value) -> Schema {
-        let mut source = schema.clone();
-        source["components"] = json!({ "schemas": self.components["schemas"] });
         Schema {
-            source,
+            source: schema.clone(),
+            components: Arc::clone(&self.components),
             validator: OnceLock::new(),
         }
     }
@@ -306,8 +311,10 @@ impl Schema {
         let options = jsonschema::options()
             .with_draft(Draft::Draft202012)
             .should_validate_formats(true);
+        let mut source = self.source.clone();
+        source["components"] = json!({ "schemas": self.components["schemas"] });
         options
-            .build(&self.source)
+            .build(&source)
             .unwrap_or_else(|error| panic!("openapi.json has a schema that is none: {error}"))
     }
 }

@@ -71,7 +71,7 @@ impl DynamoStore {
     }
 }
 
-/// What one BatchGetItem can ask for.
+/// What one `BatchGetItem` can ask for.
 const BATCH: usize = 100;
 
 impl DynamoStore {
@@ -91,16 +91,11 @@ impl DynamoStore {
                     .batch_get_item()
                     .request_items(&self.table, asked);
                 let answer = call.send().await.map_err(failure)?;
-                found.extend(
-                    answer
-                        .responses
-                        .into_iter()
-                        .flatten()
-                        .flat_map(|(_, there)| there),
-                );
+                let answered = answer.responses.unwrap_or_default();
+                found.extend(answered.into_values().flatten());
                 // What the service had no room or no time for.
                 let left = answer.unprocessed_keys.unwrap_or_default();
-                wanted = left.into_iter().flat_map(|(_, left)| left.keys).collect();
+                wanted = left.into_values().flat_map(|left| left.keys).collect();
                 if wanted.is_empty() {
                     break;
                 }

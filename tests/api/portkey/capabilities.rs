@@ -127,7 +127,7 @@ async fn what_the_gateway_pushes_is_kept_beside_what_checks_find() {
         .collect();
     assert_eq!(described, ["third", "second"]);
     assert_eq!(page["data"][0]["mime_type"], "text/plain");
-    assert_eq!(page["data"][0]["created_at"].is_string(), true);
+    assert!(page["data"][0]["created_at"].is_string());
 
     let metadata = json!({ "server_name": "told", "server_version": "2", "capability_flags": { "tools": {} }, "icons": [], "title": null });
     ok(&api

@@ -343,7 +343,7 @@ async fn users_connections_are_shown_by_who_asks() {
         users(&ok(&service
             .get(&format!("{path}?user_id={second_id}"))
             .await)),
-        [second_id.clone()]
+        std::slice::from_ref(&second_id)
     );
     let page = ok(&service
         .get(&format!("{path}?page_size=2&current_page=1"))
@@ -368,22 +368,28 @@ async fn users_connections_are_shown_by_who_asks() {
     }
 
     // A user is shown his own, and others where he leads the workspace.
-    assert_eq!(users(&ok(&first.get(&path).await)), [first_id.clone()]);
+    assert_eq!(
+        users(&ok(&first.get(&path).await)),
+        std::slice::from_ref(&first_id)
+    );
     assert_eq!(
         users(&ok(&first.get(&format!("{path}?user_id={first_id}")).await)),
-        [first_id.clone()]
+        std::slice::from_ref(&first_id)
     );
     refused(
         &first.get(&format!("{path}?user_id={second_id}")).await,
         403,
         "AB03",
     );
-    assert_eq!(users(&ok(&second.get(&path).await)), [second_id.clone()]);
+    assert_eq!(
+        users(&ok(&second.get(&path).await)),
+        std::slice::from_ref(&second_id)
+    );
     assert_eq!(
         users(&ok(&second
             .get(&format!("{path}?user_id={third_id}"))
             .await)),
-        [third_id.clone()]
+        std::slice::from_ref(&third_id)
     );
 
     // Another workspace's server is not there.
@@ -419,7 +425,10 @@ async fn users_connections_are_shown_by_who_asks() {
             json!({ "success": true })
         );
     }
-    assert_eq!(users(&ok(&service.get(&path).await)), [second_id.clone()]);
+    assert_eq!(
+        users(&ok(&service.get(&path).await)),
+        std::slice::from_ref(&second_id)
+    );
     assert_eq!(
         ok(&organisation
             .delete(&format!(

@@ -16,7 +16,7 @@ use crate::{
     failure::failure,
     items::{self, Item},
     keys::{Key, PK, SK},
-    retry::{ATTEMPTS, patiently, pause},
+    retry::{patiently, pause},
 };
 
 /// What a write is for, where its refusal means something.
@@ -232,7 +232,7 @@ impl Transaction<'_> {
             .client
             .transact_write_items()
             .set_transact_items(Some(self.writes));
-        for attempt in 1..=ATTEMPTS {
+        for attempt in 1..=PATIENCE {
             let refused = match patiently(|| call.clone().send()).await {
                 Ok(_) => return Ok(Outcome::Done),
                 Err(error) => error,
@@ -251,7 +251,7 @@ impl Transaction<'_> {
                     |refusals| Ok(Outcome::Refused(refusals)),
                 );
             }
-            if attempt < ATTEMPTS {
+            if attempt < PATIENCE {
                 pause(attempt).await;
             }
         }
@@ -260,6 +260,9 @@ impl Transaction<'_> {
         ))
     }
 }
+
+/// How often a transaction is tried that meets others. Those of one tenant meet at the counts of his lists, so many may want the same item.
+const PATIENCE: u32 = 8;
 
 /// Reasons for a cancellation that pass by themselves.
 const PASSING: [&str; 3] = [
