@@ -139,25 +139,37 @@ impl Pages {
         }
     }
 
-    /// What the query asks for.
+    /// What the query asks for. Portkey's client for Python spells it in camel case where it lists workspaces.
     pub fn read(self, query: &mut Fields) -> Window {
         let named_page = self.first == 1 && query.has("page");
-        let page = query.number::<PageNumber>(if named_page { "page" } else { "current_page" });
+        let page_name = if named_page {
+            "page"
+        } else {
+            spelled(query, ["current_page", "currentPage"])
+        };
+        let size_name = spelled(query, ["page_size", "pageSize"]);
+        let page = query.number::<PageNumber>(page_name);
         let page = page.map_or(self.first, |page| page.0);
         if page < self.first {
             query.problem("page", "must be 1 or more");
         }
-        let size = query.number::<u32>("page_size").unwrap_or(self.size);
+        let size = query.number::<u32>(size_name).unwrap_or(self.size);
         if !(1..=self.largest).contains(&size) {
-            query.problem(
-                "page_size",
-                format!("must be between 1 and {}", self.largest),
-            );
+            query.problem(size_name, format!("must be between 1 and {}", self.largest));
         }
         Window {
             offset: (page.saturating_sub(self.first) as usize).saturating_mul(size as usize),
             limit: size as usize,
         }
+    }
+}
+
+/// Which of two spellings a query has; the first where it has neither.
+fn spelled(query: &Fields, [usual, other]: [&'static str; 2]) -> &'static str {
+    if query.has(other) && !query.has(usual) {
+        other
+    } else {
+        usual
     }
 }
 

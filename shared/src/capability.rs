@@ -321,6 +321,9 @@ pub struct Effective {
     pub last_updated_at: Option<Timestamp>,
 }
 
+/// A capability, when it was first told of and when last.
+type Known = (Capability, Option<Timestamp>, Option<Timestamp>);
+
 /// Everything that is known of a connection's server, once each, with what holds of it: for the whole tenant, or for one server when its
 /// toggles are given. Sorted by kind and name.
 pub fn effective(
@@ -329,8 +332,7 @@ pub fn effective(
     connection: &Toggles,
     server: Option<&Toggles>,
 ) -> Vec<Effective> {
-    let mut known: BTreeMap<(Kind, String), (Capability, Option<Timestamp>, Option<Timestamp>)> =
-        BTreeMap::new();
+    let mut known: BTreeMap<(Kind, String), Known> = BTreeMap::new();
     for PushedCapability {
         capability,
         created_at,

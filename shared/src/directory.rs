@@ -407,6 +407,9 @@ impl<S: Workspaces + Rows<Member>> Directory<S> {
         role: Role,
     ) -> Result<()> {
         let before = self.member(workspace, user).await?;
+        if role == before.role {
+            return Ok(());
+        }
         let now = self.clock.now();
         let after = Member {
             role,
@@ -422,7 +425,7 @@ impl<S: Workspaces + Rows<Member>> Directory<S> {
             user.to_string(),
             now,
         )?;
-        record.fields = changed(&[("role", before.role != after.role)]);
+        record.fields = vec!["role".to_owned()];
         busy_if_stale(self.store.exchange(&before, &after, Some(&record)).await)
     }
 }

@@ -62,7 +62,7 @@ pub enum Error {
     /// The version the caller saw is not the current one.
     #[error("the connection was changed since it was read")]
     Stale,
-    #[error("another change of this connection is under way; try again in a moment")]
+    #[error("another change of the same thing is under way; try again in a moment")]
     Busy,
     #[error("the Idempotency-Key was used before with another request")]
     KeyReused,

@@ -31,10 +31,9 @@ const GATEWAY = portkey(OWN.systemKey, "v2");
 // How something is not as it should be. Number, String and the like stand for any value of theirs, a pattern for any text that it matches; what
 // of an object is not named may be anything.
 function differences(got, want, place = "") {
-  const inner = (name) => (name instanceof Array ? `${place}[${name[0]}]` : `${place}.${name}`);
   if (want instanceof Array && got instanceof Array && want.length === got.length)
-    return want.flatMap((item, index) => differences(got[index], item, inner([index])));
-  if (isObject(want) && isObject(got)) return Object.entries(want).flatMap(([name, value]) => differences(got[name], value, inner(name)));
+    return want.flatMap((value, index) => differences(got[index], value, `${place}[${index}]`));
+  if (isObject(want) && isObject(got)) return Object.entries(want).flatMap(([name, value]) => differences(got[name], value, `${place}.${name}`));
   let held;
   if (want === Object) held = isObject(got);
   else if (want === Array) held = got instanceof Array;
@@ -58,7 +57,9 @@ const note = (what, wrong) => console.log(JSON.stringify({ what, wrong }));
 async function gives(what, call, want) {
   try {
     const got = await call();
-    note(what, [...differences(got, want), ...differences(got.getHeaders(), { "request-id": TEXT }, "the headers")]);
+    const { getHeaders, ...said } = got;
+    const found = want === NOTHING ? differences(JSON.stringify(said), "{}") : differences(said, want);
+    note(what, [...found, ...differences(getHeaders(), { "request-id": TEXT }, "the headers")]);
     return got;
   } catch (error) {
     note(what, [String(error)]);
@@ -75,7 +76,11 @@ async function fails(what, call, name, status, errorCode, words) {
     const sentence = new RegExp(words);
     const want = { message: sentence, error: { success: false, message: sentence, data: { message: sentence, errorCode } }, status };
     const got = { message: error.message, error: error.error, status: error.status };
-    note(what, [...differences(got, want), ...differences(error.constructor.name, name), ...differences(error.headers?.["x-portkey-request-id"], TEXT)]);
+    note(what, [
+      ...differences(got, want),
+      ...differences(error.constructor.name, name),
+      ...differences(error.headers?.["x-portkey-request-id"], TEXT),
+    ]);
   }
 }
 
@@ -84,6 +89,8 @@ const refused = (what, call, words) => fails(what, call, "PermissionDeniedError"
 const wrong = (what, call, words) => fails(what, call, "BadRequestError", 400, "AB01", words);
 const taken = (what, call) => fails(what, call, "ConflictError", 409, "AB07", "slug is already in use");
 
+// The answer of what has nothing to say.
+const NOTHING = {};
 const SUCCESS = { success: true };
 const page = (data, more = {}) => ({ object: "list", data, total: data.length, has_more: false, ...more });
 
@@ -98,7 +105,8 @@ async function integrations() {
   const right = headers(`Bearer ${SECRETS.right_token}`);
   const made = await gives(
     "an integration is made",
-    () => of.create({ name: "Weather", url: MCP, auth_type: "headers", transport: "http", description: null, slug: "weather-n", configurations: right }),
+    () =>
+      of.create({ name: "Weather", url: MCP, auth_type: "headers", transport: "http", description: null, slug: "weather-n", configurations: right }),
     { id: ID, slug: "weather-n" },
   );
   const whole = {
@@ -128,7 +136,15 @@ async function integrations() {
   };
   await gives(
     "another is made, with all that may be configured",
-    () => of.create({ name: "Manuals", url: MCP, auth_type: "oauth_client_credentials", transport: "sse", organisation_id: OWN.tenantId, configurations }),
+    () =>
+      of.create({
+        name: "Manuals",
+        url: MCP,
+        auth_type: "oauth_client_credentials",
+        transport: "sse",
+        organisation_id: OWN.tenantId,
+        configurations,
+      }),
     { id: ID, slug: "manuals" },
   );
   await gives("what is configured is masked where it may be secret", () => of.retrieve(manuals), {
@@ -143,9 +159,9 @@ async function integrations() {
   await gives("the last page", () => of.list({ page_size: 1, current_page: 1 }), page([Object], { total: 2 }));
   await gives("those of workspaces", () => of.list({ type: "workspace" }), page([]));
 
-  await gives("it is renamed", () => of.update({ ...weather, name: "The weather", description: "It rains." }), {});
+  await gives("it is renamed", () => of.update({ ...weather, name: "The weather", description: "It rains." }), NOTHING);
   await gives("which is seen", () => of.retrieve(weather), { ...whole, name: "The weather", description: "It rains." });
-  await gives("null clears", () => of.update({ ...weather, description: null }), {});
+  await gives("null clears", () => of.update({ ...weather, description: null }), NOTHING);
   await gives("what may be cleared", () => of.retrieve(weather), { description: null });
 
   await gives("nothing is known before", () => of.metadata.get(weather), { sync_status: "pending", server_name: null, last_synced_at: null });
@@ -160,12 +176,12 @@ async function integrations() {
     details: { steps: Array, reason: null },
   };
   await gives("a test finds the server", () => of.test(weather), works);
-  await gives("another token is stored", () => of.update({ ...weather, configurations: headers(`Bearer ${SECRETS.wrong_token}`) }), {});
+  await gives("another token is stored", () => of.update({ ...weather, configurations: headers(`Bearer ${SECRETS.wrong_token}`) }), NOTHING);
   const refusal = { success: false, status_code: 401, error: TEXT, details: { reason: "credential_rejected" } };
   await gives("which the server refuses", () => of.test(weather), refusal);
-  await gives("the first one is stored again", () => of.update({ ...weather, configurations: right }), {});
+  await gives("the first one is stored again", () => of.update({ ...weather, configurations: right }), NOTHING);
   const read = await gives("and read", () => of.retrieve(weather), { configurations: whole.configurations });
-  await gives("what was read can be sent back", () => of.update({ ...weather, configurations: read.configurations }), {});
+  await gives("what was read can be sent back", () => of.update({ ...weather, configurations: read.configurations }), NOTHING);
   await gives("and keeps what is stored", () => of.sync(weather), { ...works, synced_at: MOMENT });
   await gives("the server has introduced itself", () => of.metadata.get(weather), {
     server_name: "weather",
@@ -178,12 +194,18 @@ async function integrations() {
     sync_error: null,
   });
 
-  const off = [{ type: "tool", name: "delete_station", enabled: false }, { type: "prompt", name: "pack", enabled: false }];
+  const off = [
+    { type: "tool", name: "delete_station", enabled: false },
+    { type: "prompt", name: "pack", enabled: false },
+  ];
   await gives("some is switched off, known or not", () => of.capabilities.update({ ...weather, capabilities: off }), SUCCESS);
   const prompt = { type: "prompt", name: "pack", description: "What to take along.", arguments: [{ name: "city" }] };
   const map = { type: "resource", name: "map", uri: "weather://map", mimeType: "image/png", _meta: { x: 1 } };
   const server_info = { name: "weather", version: "1.2.4", icons: [{ src: "https://weather.example/icon.png" }], instructions: "Ask." };
-  await gives("somebody tells of more", () => of.sync({ ...weather, server_info, capabilities: [prompt, map] }), { success: true, synced_at: MOMENT });
+  await gives("somebody tells of more", () => of.sync({ ...weather, server_info, capabilities: [prompt, map] }), {
+    success: true,
+    synced_at: MOMENT,
+  });
   await gives("and all of it is seen", () => of.capabilities.list(weather), {
     ...page([
       { type: "tool", name: "delete_station", enabled: false },
@@ -191,7 +213,12 @@ async function integrations() {
       { ...prompt, enabled: false, created_at: MOMENT },
       { type: "resource", name: "map", enabled: true, uri: "weather://map", mime_type: "image/png" },
     ]),
-    counts: { tools: { total: 2, enabled: 1 }, prompts: { total: 1, enabled: 0 }, resources: { total: 1, enabled: 1 }, resource_templates: { total: 0, enabled: 0 } },
+    counts: {
+      tools: { total: 2, enabled: 1 },
+      prompts: { total: 1, enabled: 0 },
+      resources: { total: 1, enabled: 1 },
+      resource_templates: { total: 0, enabled: 0 },
+    },
   });
   await gives("with how the server introduced itself to them", () => of.metadata.get(weather), { server_version: "1.2.4", instructions: "Ask." });
 }
@@ -199,16 +226,12 @@ async function integrations() {
 async function workspaces() {
   const of = ORGANISATION.mcpIntegrations.workspaces;
   await gives("nothing is said of any workspace", () => of.list(weather), { workspaces: [], global_workspace_access: null });
-  await refused(
-    "so none can use it",
-    () => SERVICE.mcpServers.create({ name: "Weather", mcp_integration_id: "weather-n" }),
-    "not enabled",
-  );
-  await gives("it is said of one", () => of.update({ ...weather, workspaces: [{ id: WORKSPACE, enabled: true }] }), {});
+  await refused("so none can use it", () => SERVICE.mcpServers.create({ name: "Weather", mcp_integration_id: "weather-n" }), "not enabled");
+  await gives("it is said of one", () => of.update({ ...weather, workspaces: [{ id: WORKSPACE, enabled: true }] }), NOTHING);
   const row = { id: WORKSPACE, enabled: true, status: "active", created_at: MOMENT, last_updated_at: MOMENT };
   await gives("and told", () => of.list(weather), { workspaces: [row], global_workspace_access: null });
   const global_workspace_access = { enabled: true };
-  await gives("of another it is said of all", () => of.update({ ...manuals, workspaces: [], global_workspace_access }), {});
+  await gives("of another it is said of all", () => of.update({ ...manuals, workspaces: [], global_workspace_access }), NOTHING);
   await gives("which is told as well", () => of.list(manuals), { workspaces: [], global_workspace_access });
 }
 
@@ -221,7 +244,8 @@ async function servers() {
   const { id: integration } = await ORGANISATION.mcpIntegrations.retrieve(weather);
   const made = await gives(
     "a server is made",
-    () => of.create({ name: "Weather", mcp_integration_id: integration, workspace_id: WORKSPACE, slug: "weather-srv-n", description: "For everybody." }),
+    () =>
+      of.create({ name: "Weather", mcp_integration_id: integration, workspace_id: WORKSPACE, slug: "weather-srv-n", description: "For everybody." }),
     { id: ID, slug: "weather-srv-n" },
   );
   const other = await gives(
@@ -242,15 +266,26 @@ async function servers() {
   };
   await gives("it is found by its slug", () => of.retrieve(server), whole);
   await gives("and by its id, by a user", () => PERSON.mcpServers.retrieve({ id: made.id }), whole);
-  const row = { ...whole, workspace_id: WORKSPACE, mcp_integration_slug: "weather-n", auth_type: "headers", metadata: { server_name: "weather", sync_status: "synced" } };
+  const row = {
+    ...whole,
+    workspace_id: WORKSPACE,
+    mcp_integration_slug: "weather-n",
+    auth_type: "headers",
+    metadata: { server_name: "weather", sync_status: "synced" },
+  };
   await gives("it is listed", () => of.list({ workspace_id: WORKSPACE, search: "Weather" }), page([row]));
   await gives("with the other one", () => PERSON.mcpServers.list({ page_size: 1, current_page: 1 }), page([Object], { total: 2 }));
   await gives("or without", () => SERVICE.mcpServers.list({ id: other.id }), page([{ id: other.id }]));
-  await gives("it is renamed", () => of.update({ ...server, name: "Rain", description: "" }), {});
+  await gives("it is renamed", () => of.update({ ...server, name: "Rain", description: "" }), NOTHING);
   await gives("which is seen, and an empty text is one", () => of.retrieve(server), { ...whole, name: "Rain", description: "" });
-  await gives("null clears", () => of.update({ ...server, description: null }), {});
+  await gives("null clears", () => of.update({ ...server, description: null }), NOTHING);
   await gives("what may be cleared", () => of.retrieve(server), { name: "Rain", description: null });
-  await gives("a test finds the server behind it", () => SERVICE.mcpServers.test(server), { success: true, status_code: 200, server_name: "weather", error: null });
+  await gives("a test finds the server behind it", () => SERVICE.mcpServers.test(server), {
+    success: true,
+    status_code: 200,
+    server_name: "weather",
+    error: null,
+  });
   await gives("the gateway is told how to reach it", () => GATEWAY.mcpServers.retrieve(server), {
     workspace_id: WORKSPACE,
     mcp_integration_details: {
@@ -263,7 +298,10 @@ async function servers() {
   });
   await gives("and so for a user whose key it sends along", () => FOR_PERSON.mcpServers.retrieve({ id: "all-the-manuals" }), {
     mcp_integration_details: {
-      configurations: { oauth_metadata: { client_secret: SECRETS.client_secret }, jwt_validation: { introspectClientSecret: SECRETS.introspect_secret } },
+      configurations: {
+        oauth_metadata: { client_secret: SECRETS.client_secret },
+        jwt_validation: { introspectClientSecret: SECRETS.introspect_secret },
+      },
     },
   });
 }
@@ -271,10 +309,16 @@ async function servers() {
 async function capabilitiesOfServers() {
   const of = ORGANISATION.mcpServers;
   const known = (type, name, integration_enabled, enabled) => ({ type, name, integration_enabled, enabled });
-  const capabilities = [{ type: "tool", name: "forecast", enabled: false }, { type: "tool", name: "delete_station", enabled: true }];
+  const capabilities = [
+    { type: "tool", name: "forecast", enabled: false },
+    { type: "tool", name: "delete_station", enabled: true },
+  ];
   await gives("a server can take away", () => of.capabilities.update({ ...server, capabilities }), SUCCESS);
   const radar = { type: "tool", name: "radar", description: "Shows clouds.", schema: { type: "object" } };
-  await gives("the gateway tells of a tool", () => FOR_PERSON.mcpServers.capabilities.sync({ ...server, capabilities: [radar] }), { success: true, synced_at: MOMENT });
+  await gives("the gateway tells of a tool", () => FOR_PERSON.mcpServers.capabilities.sync({ ...server, capabilities: [radar] }), {
+    success: true,
+    synced_at: MOMENT,
+  });
   await gives("and nothing is given back that was taken", () => of.capabilities.list(server), {
     ...page([
       known("tool", "delete_station", false, false),
@@ -288,15 +332,26 @@ async function capabilitiesOfServers() {
   await gives("a user is told what he may use", () => PERSON.mcpServers.capabilities.list(server), {
     data: [Object, { name: "forecast", enabled: false, integration_enabled: ABSENT }, Object, Object, Object],
   });
-  const introduction = { server_name: "weather", server_version: "1.3.0", protocol_version: null, title: "All weather", capability_flags: { tools: {} } };
-  await gives("the gateway tells how the server introduced itself", () => FOR_PERSON.mcpServers.metadata.sync({ ...server, icons: [], ...introduction }), SUCCESS);
+  const introduction = {
+    server_name: "weather",
+    server_version: "1.3.0",
+    protocol_version: null,
+    title: "All weather",
+    capability_flags: { tools: {} },
+  };
+  await gives(
+    "the gateway tells how the server introduced itself",
+    () => FOR_PERSON.mcpServers.metadata.sync({ ...server, icons: [], ...introduction }),
+    SUCCESS,
+  );
   await gives("which everybody is told", () => PERSON.mcpServers.metadata.get(server), { ...introduction, sync_status: "synced" });
 }
 
 async function users() {
   const { id } = await ORGANISATION.mcpServers.retrieve(server);
   const of = ORGANISATION.mcpServers.userAccess;
-  const check = (what, allowed) => gives(what, () => PERSON.mcpServers.userAccess.check(server), { allowed, has_access: allowed, user_id: USER, mcp_server_id: id });
+  const check = (what, allowed) =>
+    gives(what, () => PERSON.mcpServers.userAccess.check(server), { allowed, has_access: allowed, user_id: USER, mcp_server_id: id });
   const row = { user_id: USER, enabled: true, has_override: false, connection_status: "not_connected" };
   // This client can read the default, which is kept from the one for Python.
   await gives("users are listed", () => of.list(server), page([row], { default_user_access: "allow" }));
@@ -319,10 +374,21 @@ async function users() {
   await gives("and the client they were given to", () => FOR_PERSON.mcpServers.getClientInfo(server), client_metadata);
   await gives("he is connected, as he sees", () => PERSON.mcpServers.connections.list(server), himself);
   await gives("a service key sees everybody", () => SERVICE.mcpServers.connections.list(server), himself);
-  await gives("an organisation's key names the workspace", () => connections.list({ ...server, workspace_id, user_id: USER, current_page: 0, page_size: 500 }), himself);
-  await gives("pages are counted from 0", () => connections.list({ ...server, workspace_id, current_page: 1, page_size: 1 }), { ...himself, data: [] });
+  await gives(
+    "an organisation's key names the workspace",
+    () => connections.list({ ...server, workspace_id, user_id: USER, current_page: 0, page_size: 500 }),
+    himself,
+  );
+  await gives("pages are counted from 0", () => connections.list({ ...server, workspace_id, current_page: 1, page_size: 1 }), {
+    ...himself,
+    data: [],
+  });
   await wrong("or is told to", () => connections.list(server), "workspace_id is required");
-  await wrong("a page has a least size", () => SERVICE.mcpServers.connections.list({ ...server, page_size: 0 }), "page_size must be between 1 and 500");
+  await wrong(
+    "a page has a least size",
+    () => SERVICE.mcpServers.connections.list({ ...server, page_size: 0 }),
+    "page_size must be between 1 and 500",
+  );
   await refused("a user does not read his tokens", () => PERSON.mcpServers.getTokens(server), "only a system key");
   await refused("nor an organisation's key", () => ORGANISATION.mcpServers.getClientInfo(server), "only a system key");
   await wrong("a service key names whose tokens go", () => SERVICE.mcpServers.connections.delete(server), "user_id is required");
@@ -346,7 +412,11 @@ async function errors() {
   await wrong("a name of no characters", () => create({ name: "" }), "name must");
   await wrong("an organisation's key names a workspace", () => ORGANISATION.mcpServers.list(), "workspace_id is required");
   await wrong("a change that is none", () => ORGANISATION.mcpServers.update(server), "at least one of name and description");
-  await refused("a workspace's key names no other", () => SERVICE.mcpServers.list({ workspace_id: FOREIGN.workspaceId }), "cannot name another workspace");
+  await refused(
+    "a workspace's key names no other",
+    () => SERVICE.mcpServers.list({ workspace_id: FOREIGN.workspaceId }),
+    "cannot name another workspace",
+  );
   await refused("nor changes what is the organisation's", () => SERVICE.mcpIntegrations.delete(weather), "organisation_mcp_integrations.delete");
   await missing("what is not there", () => ORGANISATION.mcpServers.retrieve({ id: "never-was" }));
   for (const [what, call] of Object.entries({
@@ -360,14 +430,48 @@ async function errors() {
     await missing(`a stranger is told of nothing: ${what}`, call);
 }
 
+// ----------------------------------------------------------------------------------------------------------------- administration
+
+async function administration() {
+  const of = ORGANISATION.admin.workspaces;
+  const { apiKeys } = ORGANISATION;
+  const harbour = () => ({ workspaceId: "harbour" });
+  const shown = { id: ID, slug: "harbour", name: "Harbour", description: "Ships.", created_at: MOMENT };
+  const made = await gives("a workspace is made", () => of.create({ name: "Harbour", description: "Ships.", users: [USER] }), shown);
+  await gives("and found", () => of.retrieve(harbour()), shown);
+  await gives("on the last page", () => of.list({ page_size: 1, current_page: 1 }), page([shown], { total: 2 }));
+  await gives("it is renamed", () => of.update({ ...harbour(), name: "Port" }), NOTHING);
+  const newcomer = { ...harbour(), userId: FOREIGN.userId };
+  await gives("a user is added", () => of.users.create({ ...harbour(), users: [{ id: FOREIGN.userId, role: "member" }] }), NOTHING);
+  await gives("he leads", () => of.users.update({ ...newcomer, role: "manager" }), NOTHING);
+  await gives("as is seen", () => of.users.retrieve({ ...newcomer }), { id: FOREIGN.userId, role: "manager", workspace_id: made.id });
+  const listed = page([{ id: FOREIGN.userId }], { total: 2 });
+  await gives("and listed", () => of.users.list({ ...harbour(), page_size: 1, current_page: 1 }), listed);
+
+  const wanted = { type: "workspace", "sub-type": "service", name: "CI", workspace_id: "harbour", scopes: ["mcp_servers.list"] };
+  const { id, key } = await gives("a key is made", () => apiKeys.create({ ...wanted }), { id: ID, key: TEXT, object: "api-key" });
+  await gives("it opens what it may", () => portkey(key).mcpServers.list(), page([]));
+  const found = { id, key: ABSENT, name: "CI", type: "workspace-service", scopes: wanted.scopes };
+  await gives("it is not shown again", () => apiKeys.retrieve({ id }), found);
+  await gives("it is renamed", () => apiKeys.update({ id, name: "Deploys" }), NOTHING);
+  await gives("which is seen", () => apiKeys.list({ workspace_id: "harbour" }), page([{ ...found, name: "Deploys" }]));
+  const close = () => of.delete({ ...harbour(), name: "Port" });
+  await fails("a workspace with something in it stays", close, "ConflictError", 409, "AB07", "in use");
+  await gives("the key goes", () => apiKeys.delete({ id }), NOTHING);
+  await fails("and opens nothing", () => portkey(key).mcpServers.list(), "AuthenticationError", 401, "AB05", "API key");
+  await gives("so does the user", () => of.users.delete({ ...newcomer }), NOTHING);
+  await gives("so the workspace can go", close, NOTHING);
+  await missing("and is gone", () => of.retrieve(harbour()));
+}
+
 async function removal() {
-  await gives("a server is removed", () => PERSON.mcpServers.delete(server), {});
+  await gives("a server is removed", () => PERSON.mcpServers.delete(server), NOTHING);
   await missing("and gone", () => ORGANISATION.mcpServers.retrieve(server));
-  await gives("an integration is removed", () => ORGANISATION.mcpIntegrations.delete(manuals), {});
+  await gives("an integration is removed", () => ORGANISATION.mcpIntegrations.delete(manuals), NOTHING);
   await gives("its server is in the archive", () => SERVICE.mcpServers.retrieve({ id: "all-the-manuals" }), { status: "archived" });
   await gives("the gateway is told of no secret", () => GATEWAY.mcpServers.retrieve({ id: "all-the-manuals" }), { mcp_integration_details: null });
-  await gives("the other is removed", () => ORGANISATION.mcpIntegrations.delete(weather), {});
+  await gives("the other is removed", () => ORGANISATION.mcpIntegrations.delete(weather), NOTHING);
   await missing("once", () => ORGANISATION.mcpIntegrations.delete(weather));
 }
 
-for (const part of [integrations, workspaces, servers, capabilitiesOfServers, users, errors, removal]) await part();
+for (const part of [integrations, workspaces, servers, capabilitiesOfServers, users, errors, administration, removal]) await part();

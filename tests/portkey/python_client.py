@@ -74,7 +74,8 @@ def gives(what, call, want):
         note(what, [f"{type(error).__name__}: {error}"])
         return {}
     got = answer.model_dump()
-    note(what, differences(got, want))
+    said = {name: value for name, value in got.items() if value is not None}
+    note(what, differences(got, want) if want is not NOTHING else [f"it says {shown(said)}"] if said else [])
     return got
 
 
@@ -87,7 +88,7 @@ def fails(what, call, kind, status, code, words):
             told = json.loads(error.message)
         except ValueError:
             told = {}
-        got = {"kind": type(error), "status": error.status_code, **told, "request id": error.response.headers.get("x-portkey-request-id")}
+        got = {"status": error.status_code, **told, "request id": error.response.headers.get("x-portkey-request-id")}
         sentence = re.compile(f"(?s).*{words}.*")
         want = {"success": False, "message": sentence, "data": {"message": sentence, "errorCode": code}, "status": status, "request id": TEXT}
         note(what, differences(got, want) + ([] if type(error) is kind else [f"it is {shown(type(error))}, not {shown(kind)}"]))
@@ -109,8 +110,8 @@ def wrong(what, call, words):
     fails(what, call, exceptions.BadRequestError, 400, "AB01", words)
 
 
-# The answer of what has nothing to say: the members that the client's models name, and none of them said.
-NOTHING = {"success": None}
+# The answer of what has nothing to say: what the client's models name is there, and none of it is said.
+NOTHING = object()
 SUCCESS = {"success": True}
 
 
@@ -123,7 +124,13 @@ def integrations():
     made = gives(
         "an integration is made",
         lambda: of.create(
-            name="Weather", url=MCP, auth_type="headers", transport="http", description="", slug="weather-p", configurations={"custom_headers": headers}
+            name="Weather",
+            url=MCP,
+            auth_type="headers",
+            transport="http",
+            description="",
+            slug="weather-p",
+            configurations={"custom_headers": headers},
         ),
         {"id": ID, "slug": "weather-p"},
     )
@@ -176,7 +183,13 @@ def integrations():
     gives(
         "what is configured is masked where it may be secret",
         lambda: of.retrieve(mcp_integration_id="manuals"),
-        {"auth_type": "oauth_auto", "transport": "sse", "description": "Where it is written.", "configurations": masked, "secret_mappings": [mapping]},
+        {
+            "auth_type": "oauth_auto",
+            "transport": "sse",
+            "description": "Where it is written.",
+            "configurations": masked,
+            "secret_mappings": [mapping],
+        },
     )
     own = gives(
         "a workspace has one of its own",
@@ -186,7 +199,14 @@ def integrations():
     gives(
         "which belongs to it",
         lambda: SERVICE.mcp_integrations.retrieve(mcp_integration_id="our-own"),
-        {"id": own.get("id"), "type": "workspace", "workspace_id": WORKSPACE, "auth_type": "none", "configurations": {}, "global_workspace_access": None},
+        {
+            "id": own.get("id"),
+            "type": "workspace",
+            "workspace_id": WORKSPACE,
+            "auth_type": "none",
+            "configurations": {},
+            "global_workspace_access": None,
+        },
     )
 
     row = {**weather, "configurations": dict, "metadata": {"sync_status": "pending", "server_name": None}}
@@ -202,11 +222,11 @@ def integrations():
     gives("the last page", lambda: of.list(page_size=2, current_page=1), {"total": 3, "has_more": False, "data": [dict]})
 
     described = {"description": "It rains."}
-    gives("it is renamed", lambda: of.update(mcp_integration_id="weather-p", name="The weather", description="It rains."), {"id": None})
+    gives("it is renamed", lambda: of.update(mcp_integration_id="weather-p", name="The weather", description="It rains."), NOTHING)
     gives("which is seen", lambda: of.retrieve(mcp_integration_id="weather-p"), {**whole, **described, "name": "The weather"})
-    gives("an empty text is nothing", lambda: of.update(mcp_integration_id="weather-p", name="Weather", description=""), {"id": None})
+    gives("an empty text is nothing", lambda: of.update(mcp_integration_id="weather-p", name="Weather", description=""), NOTHING)
     gives("and changes nothing", lambda: of.retrieve(mcp_integration_id="weather-p"), {**whole, **described})
-    gives("null clears", lambda: of.update(mcp_integration_id="weather-p", description=None), {"id": None})
+    gives("null clears", lambda: of.update(mcp_integration_id="weather-p", description=None), NOTHING)
     gives("what may be cleared", lambda: of.retrieve(mcp_integration_id="weather-p"), whole)
 
 
@@ -233,13 +253,15 @@ def checks_of_integrations():
         return {"custom_headers": {"Authorization": value}, "passthrough_headers": {"X-Team": SECRETS["team_header"]}}
 
     broken = token(f"Bearer {SECRETS['wrong_token']}")
-    gives("another token is stored", lambda: of.update(mcp_integration_id="weather-p", configurations=broken), {"id": None})
+    gives("another token is stored", lambda: of.update(mcp_integration_id="weather-p", configurations=broken), NOTHING)
     refusal = {"success": False, "status_code": 401, "error": TEXT, "message": TEXT, "details": {"reason": "credential_rejected", "remedy": TEXT}}
     gives("which the server refuses", lambda: of.test(mcp_integration_id="weather-p"), refusal)
     right = token(f"Bearer {SECRETS['right_token']}")
-    gives("the first one is stored again", lambda: of.update(mcp_integration_id="weather-p", configurations=right), {"id": None})
-    read = gives("and read", lambda: of.retrieve(mcp_integration_id="weather-p"), {"configurations": token(MASK) | {"passthrough_headers": {"X-Team": MASK}}})
-    gives("what was read can be sent back", lambda: of.update(mcp_integration_id="weather-p", configurations=read["configurations"]), {"id": None})
+    gives("the first one is stored again", lambda: of.update(mcp_integration_id="weather-p", configurations=right), NOTHING)
+    read = gives(
+        "and read", lambda: of.retrieve(mcp_integration_id="weather-p"), {"configurations": token(MASK) | {"passthrough_headers": {"X-Team": MASK}}}
+    )
+    gives("what was read can be sent back", lambda: of.update(mcp_integration_id="weather-p", configurations=read["configurations"]), NOTHING)
     gives("and keeps what is stored", lambda: of.test(mcp_integration_id="weather-p"), works)
     gives("a sync asks the server as well", lambda: of.sync(mcp_integration_id="weather-p"), {**works, "synced_at": MOMENT})
 
@@ -289,7 +311,14 @@ def checks_of_integrations():
             "data": [
                 {**delete, "enabled": False},
                 forecast,
-                {"type": "prompt", "name": "pack", "enabled": False, "description": "What to take along.", "arguments": [{"name": "city"}], **moments},
+                {
+                    "type": "prompt",
+                    "name": "pack",
+                    "enabled": False,
+                    "description": "What to take along.",
+                    "arguments": [{"name": "city"}],
+                    **moments,
+                },
                 {"type": "resource", "name": "map", "enabled": True, "uri": "weather://map", "mime_type": "image/png", "size": 12, **moments},
                 {"type": "resource_template", "name": "station", "enabled": True, "uri_template": "weather://{station}", **moments},
             ],
@@ -328,7 +357,9 @@ def workspaces():
     everywhere = {"enabled": True}
     gives(
         "all others may use another",
-        lambda: of.workspaces.update(mcp_integration_id="manuals", workspaces=[], global_workspace_access=everywhere, override_existing_workspace_access=True),
+        lambda: of.workspaces.update(
+            mcp_integration_id="manuals", workspaces=[], global_workspace_access=everywhere, override_existing_workspace_access=True
+        ),
         NOTHING,
     )
     gives("which is told", lambda: of.workspaces.list(mcp_integration_id="manuals"), {"workspaces": [], "global_workspace_access": everywhere})
@@ -378,14 +409,20 @@ def servers():
     }
     listed = gives("all are listed", lambda: of.list(workspace_id=WORKSPACE), {"object": "list", "total": 2, "has_more": False, "data": [dict, dict]})
     note("as they are", differences([found for found in listed.get("data", []) if found["slug"] == "weather-srv-p"], [row]))
-    gives("those with an id", lambda: SERVICE.mcp_servers.list(id=f"{other['id']},{FACTS['foreign']['tenantId']}"), {"total": 1, "data": [{"id": other["id"]}]})
+    gives(
+        "those with an id",
+        lambda: SERVICE.mcp_servers.list(id=f"{other['id']},{FACTS['foreign']['tenantId']}"),
+        {"total": 1, "data": [{"id": other["id"]}]},
+    )
     gives("those of a name", lambda: PERSON.mcp_servers.list(search="MANUAL"), {"total": 1, "data": [{"slug": "all-the-manuals"}]})
     gives("the first page", lambda: SERVICE.mcp_servers.list(page_size=1, current_page=0), {"total": 2, "has_more": True, "data": [dict]})
     gives("the last page", lambda: SERVICE.mcp_servers.list(page_size=1, current_page=1), {"total": 2, "has_more": False, "data": [dict]})
 
-    gives("it is renamed", lambda: of.update(mcp_server_id="weather-srv-p", name="Rain", description=None), {"id": None})
+    gives("it is renamed", lambda: of.update(mcp_server_id="weather-srv-p", name="Rain", description=None), NOTHING)
     gives("which is seen", lambda: of.retrieve(mcp_server_id="weather-srv-p"), {**shown, "name": "Rain", "description": None})
-    wrong("an empty text alone is no change", lambda: of.update(mcp_server_id="weather-srv-p", description=""), "at least one of name and description")
+    wrong(
+        "an empty text alone is no change", lambda: of.update(mcp_server_id="weather-srv-p", description=""), "at least one of name and description"
+    )
     gives(
         "a test finds the server behind it",
         lambda: SERVICE.mcp_servers.test(mcp_server_id="weather-srv-p"),
@@ -462,11 +499,22 @@ def capabilities_of_servers():
         switched("tool", "forecast", True, False),
         {**switched("tool", "radar", True, True), "input_schema": {"type": "object"}, "annotations": {"readOnlyHint": True}},
     ]
-    gives("and nothing is given back that was taken", lambda: of.capabilities.list(mcp_server_id="weather-srv-p"), {"data": [*known, dict, dict, dict]})
+    gives(
+        "and nothing is given back that was taken", lambda: of.capabilities.list(mcp_server_id="weather-srv-p"), {"data": [*known, dict, dict, dict]}
+    )
     gives(
         "nothing of it is true of the integration",
         lambda: ORGANISATION.mcp_integrations.capabilities.list(mcp_integration_id="weather-p"),
-        {"data": [{"name": "delete_station", "enabled": False}, {"name": "forecast", "enabled": True}, {"name": "radar", "enabled": True}, dict, dict, dict]},
+        {
+            "data": [
+                {"name": "delete_station", "enabled": False},
+                {"name": "forecast", "enabled": True},
+                {"name": "radar", "enabled": True},
+                dict,
+                dict,
+                dict,
+            ]
+        },
     )
     gives(
         "the gateway is told first what is switched off",
@@ -580,7 +628,9 @@ def users():
     for again in ("are revoked", "and again"):
         gives(
             f"his tokens {again}",
-            lambda: ORGANISATION.delete(path=f"/mcp-servers/weather-srv-p/connections?user_id={USER}&workspace_id={WORKSPACE}", cast_to=GenericResponse),
+            lambda: ORGANISATION.delete(
+                path=f"/mcp-servers/weather-srv-p/connections?user_id={USER}&workspace_id={WORKSPACE}", cast_to=GenericResponse
+            ),
             SUCCESS,
         )
     missing("and are gone", lambda: FOR_PERSON.mcp_servers.get_tokens(mcp_server_id="weather-srv-p"))
@@ -628,18 +678,18 @@ def errors():
         "configurations.oauth_metadata.oauth_metadata",
     )
     wrong("an organisation's key names a workspace", lambda: ORGANISATION.mcp_servers.list(), "workspace_id is required")
-    wrong(
-        "also to make a server",
-        lambda: ORGANISATION.mcp_servers.create(name="x", mcp_integration_id="weather-p"),
-        "workspace_id is required",
+    wrong("also to make a server", lambda: ORGANISATION.mcp_servers.create(name="x", mcp_integration_id="weather-p"), "workspace_id is required")
+    wrong("a slug that is none", lambda: SERVICE.mcp_servers.create(name="x", mcp_integration_id="weather-p", slug="a b"), "slug must")
+    refused(
+        "a workspace's key names no other",
+        lambda: SERVICE.mcp_servers.list(workspace_id=FACTS["foreign"]["workspaceId"]),
+        "cannot name another workspace",
     )
-    wrong(
-        "a slug that is none",
-        lambda: SERVICE.mcp_servers.create(name="x", mcp_integration_id="weather-p", slug="a b"),
-        "slug must",
+    refused(
+        "nor changes what is the organisation's",
+        lambda: SERVICE.mcp_integrations.update(mcp_integration_id="weather-p", name="x"),
+        "organisation_mcp_integrations.update",
     )
-    refused("a workspace's key names no other", lambda: SERVICE.mcp_servers.list(workspace_id=FACTS["foreign"]["workspaceId"]), "cannot name another workspace")
-    refused("nor changes what is the organisation's", lambda: SERVICE.mcp_integrations.update(mcp_integration_id="weather-p", name="x"), "organisation_mcp_integrations.update")
     refused("nor reads it", lambda: PERSON.mcp_integrations.retrieve(mcp_integration_id="weather-p"), "organisation_mcp_integrations.read")
     missing("what is not there", lambda: ORGANISATION.mcp_integrations.retrieve(mcp_integration_id="never-was"))
     for what, call in {
@@ -668,12 +718,12 @@ def asynchronous():
         client = portkey(OWN["organisationServiceKey"], kind=AsyncPortkey)
 
         async def awaited(what, call, want):
-            answer = None
             try:
                 answer = await call
             except Exception as error:
                 note(what, [f"{type(error).__name__}: {error}"])
-            return gives(what, lambda: answer, want) if answer is not None else {}
+                return {}
+            return gives(what, lambda: answer, want)
 
         integrations, servers = client.mcp_integrations, client.mcp_servers
         made = await awaited(
@@ -685,12 +735,18 @@ def asynchronous():
         await awaited("async: and listed", integrations.list(search="fast"), {"total": 1, "data": [{"slug": "fast"}]})
         refusal = {"success": False, "status_code": 401, "details": {"reason": "auth_required"}}
         await awaited("async: and tested", integrations.test(mcp_integration_id="fast"), refusal)
-        await awaited("async: with what is known of it", integrations.metadata.retrieve(mcp_integration_id="fast"), {"sync_status": "error", "sync_error": TEXT})
-        await awaited("async: and its workspace", integrations.workspaces.list(mcp_integration_id="fast"), {"workspaces": [{"id": WORKSPACE, "enabled": True}]})
-        server = await awaited(
-            "async: a server is made", servers.create(name="Fast", mcp_integration_id=made.get("id"), workspace_id=WORKSPACE), {"id": ID, "slug": "fast"}
+        await awaited(
+            "async: with what is known of it", integrations.metadata.retrieve(mcp_integration_id="fast"), {"sync_status": "error", "sync_error": TEXT}
         )
-        await awaited("async: and changed", servers.update(mcp_server_id="fast", description="So fast."), {"id": None})
+        await awaited(
+            "async: and its workspace", integrations.workspaces.list(mcp_integration_id="fast"), {"workspaces": [{"id": WORKSPACE, "enabled": True}]}
+        )
+        server = await awaited(
+            "async: a server is made",
+            servers.create(name="Fast", mcp_integration_id=made.get("id"), workspace_id=WORKSPACE),
+            {"id": ID, "slug": "fast"},
+        )
+        await awaited("async: and changed", servers.update(mcp_server_id="fast", description="So fast."), NOTHING)
         await awaited("async: and found", servers.retrieve(mcp_server_id="fast"), {"id": server.get("id"), "description": "So fast."})
         await awaited("async: with its users", servers.user_access.list(mcp_server_id="fast"), {"total": 1, "default_user_access": None})
         await awaited("async: and removed", servers.delete(mcp_server_id="fast"), NOTHING)
@@ -704,6 +760,82 @@ def asynchronous():
     asyncio.run(work())
 
 
+# ------------------------------------------------------------------------------------------------------------- administration
+
+
+def administration():
+    """Workspaces, their users and keys: what the rest rests on."""
+    of, keys = ORGANISATION.admin.workspaces, ORGANISATION.api_keys
+    shown = {
+        "id": ID,
+        "slug": "harbour",
+        "name": "Harbour",
+        "description": "Ships.",
+        "created_at": MOMENT,
+        "last_updated_at": MOMENT,
+        "defaults": None,
+    }
+    made = gives("a workspace is made", lambda: of.create(name="Harbour", description="Ships.", users=[USER]), shown)
+    harbour = made.get("id")
+    gives("it is found by its slug", lambda: of.retrieve(workspace_id="harbour"), {**shown, "id": harbour})
+    gives("and by its name", lambda: of.list(name="harb"), {"object": "list", "total": 1, "data": [shown]})
+    # In the query of this one list the client spells its pages in another way.
+    gives("and on the last page", lambda: of.list(page_size=1, current_page=1), {"total": 2, "data": [shown]})
+    gives("it is renamed", lambda: of.update(workspace_id="harbour", name="Port", defaults={"metadata": {"team": "port"}}), NOTHING)
+    gives("which is seen", lambda: of.retrieve(workspace_id=harbour), {**shown, "name": "Port", "defaults": {"metadata": {"team": "port"}}})
+
+    newcomer = FACTS["foreign"]["userId"]
+    gives("a user is added", lambda: of.users.create(workspace_id="harbour", users=[{"id": newcomer, "role": "member"}]), NOTHING)
+    row = {"id": newcomer, "role": "member", "org_role": "member", "status": "active", "workspace_id": harbour, "created_at": MOMENT}
+    gives("and found", lambda: of.users.retrieve(workspace_id="harbour", user_id=newcomer), row)
+    gives("he leads", lambda: of.users.update(workspace_id="harbour", user_id=newcomer, role="manager"), NOTHING)
+    lead = {"data": [{**row, "role": "manager"}]}
+    gives("and is listed", lambda: of.users.list(workspace_id="harbour", page_size=1, current_page=1), lead)
+
+    wanted = {"name": "CI", "workspace_id": "harbour", "scopes": ["mcp_servers.list", "mcp.invoke"]}
+    service = gives(
+        "a key is made", lambda: keys.create(type="workspace", sub_type="service", **wanted), {"id": ID, "key": TEXT, "object": "api-key"}
+    )
+    person = gives("another for a user", lambda: keys.create(type="workspace", sub_type="user", user_id=newcomer, **wanted), {"id": ID, "key": TEXT})
+    gives("it opens what it may", lambda: portkey(person["key"]).mcp_servers.list(), {"total": 0, "data": []})
+    refused("and nothing else", lambda: portkey(person["key"]).mcp_integrations.list(), "mcp_integrations.list")
+    own = {
+        "id": person.get("id"),
+        "key": None,
+        "name": "CI",
+        "type": "workspace-user",
+        "workspace_id": harbour,
+        "user_id": newcomer,
+        "scopes": wanted["scopes"],
+    }
+    gives("it is not shown again", lambda: keys.retrieve(id=person["id"]), {**own, "organisation_id": OWN["tenantId"], "status": "active"})
+    gives("both are listed", lambda: keys.list(workspace_id="harbour"), {"object": "list", "total": 2, "data": [{"key": ABSENT}, {"key": ABSENT}]})
+    gives(
+        "it is renamed",
+        lambda: keys.update(id=person["id"], name="Deploys", description="For CI.", rate_limits=[{"type": "requests", "unit": "rpm", "value": 9}]),
+        NOTHING,
+    )
+    gives(
+        "which is seen, too",
+        lambda: keys.retrieve(id=person["id"]),
+        {**own, "name": "Deploys", "description": "For CI.", "rate_limits": [{"value": 9}]},
+    )
+    refused(
+        "nobody gives what he has not",
+        lambda: SERVICE.api_keys.create(type="workspace", sub_type="service", **wanted),
+        "workspace_service_api_keys.create",
+    )
+
+    in_use = lambda: of.delete(workspace_id="harbour", name="Port")
+    fails("a workspace with something in it stays", in_use, exceptions.ConflictError, 409, "AB07", "in use")
+    gives("the user goes", lambda: of.users.delete(workspace_id="harbour", user_id=newcomer), NOTHING)
+    call = lambda: portkey(person["key"]).mcp_servers.list()
+    fails("and his key with him", call, exceptions.AuthenticationError, 401, "AB05", "API key")
+    gives("the key goes", lambda: keys.delete(id=service["id"]), NOTHING)
+    gives("so the workspace can go", lambda: of.delete(workspace_id="harbour", name="Port"), NOTHING)
+    missing("and is gone", lambda: of.retrieve(workspace_id=harbour))
+
+
 # ---------------------------------------------------------------------------------------------------------------------- the end
 
 
@@ -715,7 +847,9 @@ def removal():
     missing("and gone as well", lambda: ORGANISATION.mcp_integrations.retrieve(mcp_integration_id="manuals"))
     gives("its server is in the archive", lambda: SERVICE.mcp_servers.retrieve(mcp_server_id="all-the-manuals"), {"status": "archived"})
     gives("and no success", lambda: SERVICE.mcp_servers.test(mcp_server_id="all-the-manuals"), {"success": False, "error": TEXT})
-    gives("the gateway is told of no secret", lambda: GATEWAY.mcp_servers.retrieve(mcp_server_id="all-the-manuals"), {"mcp_integration_details": None})
+    gives(
+        "the gateway is told of no secret", lambda: GATEWAY.mcp_servers.retrieve(mcp_server_id="all-the-manuals"), {"mcp_integration_details": None}
+    )
     gives("the other is removed by its id", lambda: ORGANISATION.mcp_integrations.delete(mcp_integration_id=id_of("weather-p")), NOTHING)
     missing("once", lambda: ORGANISATION.mcp_integrations.delete(mcp_integration_id="weather-p"))
 
@@ -724,5 +858,16 @@ def id_of(integration):
     return ORGANISATION.mcp_integrations.retrieve(mcp_integration_id=integration).id
 
 
-for part in (integrations, checks_of_integrations, workspaces, servers, capabilities_of_servers, users, errors, asynchronous, removal):
+for part in (
+    integrations,
+    checks_of_integrations,
+    workspaces,
+    servers,
+    capabilities_of_servers,
+    users,
+    errors,
+    asynchronous,
+    administration,
+    removal,
+):
     part()
