@@ -3,10 +3,14 @@
 mod audit;
 mod capabilities;
 mod integrations;
+mod keys;
 mod one_row;
+mod pages;
 mod secrets;
 mod servers;
 mod tokens;
+mod users;
+mod workspaces;
 
 use harness::{
     client::{Answer, Client},

@@ -29,7 +29,7 @@ use super::{INTEGRATIONS, SERVERS, ok};
 /// How many rows of each kind there are when the pages are looked at.
 const SIZES: [usize; 3] = [10, 1_000, 20_000];
 /// From here on rows are copies, under other ids and names, of what the product wrote for one: writing each would take minutes.
-const WRITTEN: usize = 200;
+const WRITTEN: usize = 50;
 /// Copies that are stored at once.
 const BULK: usize = 500;
 const NOW: Timestamp = Timestamp::from_millis(1_774_440_000_000);
