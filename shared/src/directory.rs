@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use crate::{
     audit::{Action, Author, Deed, Record, ResourceKind},
     caller::{Caller, KeyRecord},
-    error::{Error, Noun, Result},
+    error::{Error, Noun, Result, busy_if_stale},
     ports::{Clock, Ids, Rows, Slice, Window, Workspaces},
     right::Right,
     slug::{Reference, Slug},
@@ -582,14 +582,6 @@ fn changed(fields: &[(&str, bool)]) -> Vec<String> {
         .filter(|(_, differs)| *differs)
         .map(|(name, _)| (*name).to_owned())
         .collect()
-}
-
-/// Nobody names a version here, so somebody else's change in between is no mistake of the caller's.
-fn busy_if_stale(outcome: Result<()>) -> Result<()> {
-    outcome.map_err(|error| match error {
-        Error::Stale => Error::Busy,
-        other => other,
-    })
 }
 
 #[cfg(test)]

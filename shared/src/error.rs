@@ -114,6 +114,14 @@ impl Error {
     }
 }
 
+/// For where nobody names a version: there, somebody else's change in between is no mistake of the caller's.
+pub(crate) fn busy_if_stale(outcome: Result<()>) -> Result<()> {
+    outcome.map_err(|error| match error {
+        Error::Stale => Error::Busy,
+        other => other,
+    })
+}
+
 fn any_of(rights: &[Right]) -> String {
     let scopes: Vec<_> = rights.iter().map(ToString::to_string).collect();
     scopes.join(" or ")

@@ -7,7 +7,7 @@ use crate::{
     capability::{self, Effective, Pushed, Switch, Toggles},
     connection::ConnectionId,
     directory::{named_workspace, workspace_of},
-    error::{Error, Noun, Result},
+    error::{Error, Noun, Result, busy_if_stale},
     integrations::{Sharing, switch},
     ports::{Integrations, Listing, Rows, Servers, Slice, Window, Workspaces},
     right::Right,
@@ -571,12 +571,4 @@ fn touched(before: &Server, now: Timestamp) -> Server {
         revision: before.revision + 1,
         ..before.clone()
     }
-}
-
-/// Nobody names a version here, so somebody else's change in between is no mistake of the caller's.
-fn busy_if_stale(outcome: Result<()>) -> Result<()> {
-    outcome.map_err(|error| match error {
-        Error::Stale => Error::Busy,
-        other => other,
-    })
 }

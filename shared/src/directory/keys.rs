@@ -2,14 +2,14 @@
 
 use serde_json::{Map, Value};
 
-use super::{Directory, amended, busy_if_stale, changed, named_workspace, settings, workspace_of};
+use super::{Directory, amended, changed, named_workspace, settings, workspace_of};
 use crate::{
     audit::{Action, Author, Deed, Record, ResourceKind},
     caller::{
         ApiKey, Caller, KeyHash, KeyId, KeyKind, KeyRecord, MAX_DESCRIPTION, PreviousHash,
         Transition,
     },
-    error::{Error, Noun, Problem, Result},
+    error::{Error, Noun, Problem, Result, busy_if_stale},
     ports::{Rows, Slice, Tenants, Window, Workspaces},
     right::{KeyVerb, Right, Scope},
     slug::Reference,
