@@ -35,12 +35,11 @@ pub struct Caller {
     pub gateway: Option<KeyId>,
 }
 
-/// What the gateway may do by itself: read the configuration it serves by, and tell what it found.
-const SYSTEM_RIGHTS: [Right; 5] = [
+/// What the gateway may do by itself: read what it serves by, and serve. Telling what it found is part of that and takes no further right.
+const SYSTEM_RIGHTS: [Right; 4] = [
     Right::READ_CONNECTIONS,
     Right::READ_WORKSPACE_CONNECTIONS,
     Right::READ_SERVERS,
-    Right::UPDATE_SERVERS,
     Right::INVOKE,
 ];
 
