@@ -72,17 +72,14 @@ pub fn new_members(fields: &mut Fields) -> Option<Vec<NewMember>> {
 /// Reads one user.
 fn new_member(fields: &mut Fields) -> Option<NewMember> {
     fields.drop_nulls(&[]);
-    let name = if fields.has("user_id") {
-        "user_id"
-    } else {
-        "id"
-    };
-    fields.require(&[name]);
-    let user = fields.text(name);
+    if !fields.has("user_id") {
+        fields.require(&["id"]);
+    }
+    let (user, id) = (fields.text("user_id"), fields.text("id"));
     let role = fields.text("role").unwrap_or(Role::Member);
     let (first_name, last_name) = (fields.text("first_name"), fields.text("last_name"));
     let email = fields.text("email");
-    user.map(|user| NewMember {
+    user.or(id).map(|user| NewMember {
         user,
         role,
         first_name,

@@ -29,6 +29,7 @@ async fn handle(app: App, call: Call) -> Result<Reply> {
 
 /// A list, or one user alone.
 fn parse(mut fields: Fields) -> Result<Vec<NewMember>> {
+    fields.drop_nulls(&[]);
     let users = if fields.has("user_id") || fields.has("id") {
         new_member(&mut fields).map(|user| vec![user])
     } else {

@@ -19,6 +19,7 @@ pub const FUNCTION: Function = VOCABULARY.endpoint(
 
 async fn handle(app: App, call: Call) -> Result<Reply> {
     let mut fields = call.fields()?;
+    fields.drop_nulls(&["description"]);
     own_organisation(&mut fields, &call);
     let wanted = parse(fields)?;
 
@@ -33,7 +34,6 @@ async fn handle(app: App, call: Call) -> Result<Reply> {
 }
 
 fn parse(mut fields: Fields) -> Result<NewServer> {
-    fields.drop_nulls(&["description"]);
     fields.require(&["name", "mcp_integration_id"]);
     let name = fields.text("name");
     let description = fields.nullable_text("description").flatten();

@@ -44,12 +44,10 @@ async fn handle(app: App, call: Call) -> Result<Reply> {
 /// Some clients have another name for the user's id.
 fn user_access(item: &mut Fields) -> Option<(UserId, bool)> {
     item.drop_nulls(&[]);
-    let name = if item.has("user_id") || !item.has("id") {
-        "user_id"
-    } else {
-        "id"
-    };
-    item.require(&[name, "enabled"]);
-    let (user, enabled) = (item.text(name), item.flag("enabled"));
-    user.zip(enabled)
+    if !item.has("id") {
+        item.require(&["user_id"]);
+    }
+    item.require(&["enabled"]);
+    let (user, id) = (item.text("user_id"), item.text("id"));
+    user.or(id).zip(item.flag("enabled"))
 }
