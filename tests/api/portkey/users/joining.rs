@@ -117,7 +117,7 @@ async fn what_is_wrong_is_named_with_its_place_and_nobody_comes() {
     let one = |member: &str, value: Value| json!({ "users": [user(1), { "id": user(2), member: value }] });
     for (body, told) in [
         (json!({}), "users is required"),
-        (json!({ "users": null }), "users must be a list of objects"),
+        (json!({ "users": null }), "users is required"),
         (
             json!({ "users": user(1) }),
             "users must be a list of objects",
