@@ -71,6 +71,7 @@ async fn what_the_server_does_not_accept_is_not_used() {
     let peer = Peer::rmcp(Rmcp::ALL[0]).bearer("old").start().await;
     let id = stack.register_bearer("rotating", &peer.url, "old").await;
     stack.tick().await;
+    stack.clock.turn_to_next_minute();
     let before = stack.read(&id).await;
 
     let refused = stack

@@ -42,6 +42,7 @@ async fn what_is_given_changes_and_the_rest_stays() {
             vec!["serverUrl"],
         ),
     ] {
+        stack.clock.turn_to_next_minute();
         let before = stack.read(&id).await;
         stack.clock.turn_seconds(1);
         let answer = stack.api().patch(&path(&id), &change).await;
