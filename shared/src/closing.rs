@@ -55,13 +55,16 @@ impl<S: ClosingStore> Closing<S> {
         emptied: bool,
         until: Timestamp,
     ) -> Result<()> {
+        let mut workspace = workspace.clone();
         if emptied && !workspace.is_default {
+            workspace = self.directory.shut(&workspace, true).await?;
+            let workspace = &workspace;
             // Keys first, so that none of them fills the workspace again meanwhile; servers before the connections that they show.
             self.revoke_keys(by, workspace, until).await?;
             self.withdraw_servers(by, workspace, until).await?;
             self.deregister_connections(by, workspace, until).await?;
         }
-        self.directory.close(by, workspace, until).await
+        self.directory.close(by, &workspace, until).await
     }
 
     async fn revoke_keys(

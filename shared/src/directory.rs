@@ -210,6 +210,7 @@ impl<S: Workspaces + Rows<Workspace> + Rows<Member>> Directory<S> {
             description: wanted.description,
             settings: settings(None, &wanted.settings)?,
             is_default: false,
+            closing: false,
             created_at: now,
             updated_at: now,
             revision: 1,
@@ -282,7 +283,10 @@ impl<S: Workspaces + Rows<Workspace> + Rows<Member>> Directory<S> {
                 "it is the default workspace, which every tenant has",
             ));
         }
+        // From here on nothing can be added, so what is counted is all there will be.
+        let workspace = &self.shut(workspace, true).await?;
         if self.store.contents(workspace.tenant, workspace.id).await? > 0 {
+            self.shut(workspace, false).await?;
             return Err(Error::InUse(
                 Noun::Workspace,
                 "it has servers, integrations or API keys; use force_delete to remove them with it",
@@ -319,6 +323,20 @@ impl<S: Workspaces + Rows<Workspace> + Rows<Member>> Directory<S> {
             now,
         )?;
         busy_if_stale(Rows::<Workspace>::discard(&self.store, workspace, Some(&record)).await)
+    }
+
+    /// Lets nothing be added to a workspace any more, or again. No change of it that anybody sees, so it leaves no record.
+    pub(crate) async fn shut(&self, workspace: &Workspace, closing: bool) -> Result<Workspace> {
+        if workspace.closing == closing {
+            return Ok(workspace.clone());
+        }
+        let after = Workspace {
+            closing,
+            revision: workspace.revision + 1,
+            ..workspace.clone()
+        };
+        let done = Rows::<Workspace>::exchange(&self.store, workspace, &after, None).await;
+        busy_if_stale(done).map(|()| after)
     }
 }
 
@@ -379,6 +397,7 @@ impl<S: Workspaces + Rows<Member>> Directory<S> {
                 first_name: user.first_name,
                 last_name: user.last_name,
                 email: user.email,
+                closing: false,
                 created_at: now,
                 updated_at: now,
                 revision: 1,
@@ -392,11 +411,25 @@ impl<S: Workspaces + Rows<Member>> Directory<S> {
                 now,
             )?;
             match self.store.insert(&member, Some(&record)).await {
-                Ok(()) | Err(Error::Taken(_)) => {}
+                Ok(()) => {}
+                Err(Error::Taken(_)) => self.keep(workspace, user.user).await?,
                 Err(error) => return Err(error),
             }
         }
         Ok(())
+    }
+
+    /// Lets somebody stay whose removal was begun and not ended.
+    async fn keep(&self, workspace: &Workspace, user: UserId) -> Result<()> {
+        let member = self.member(workspace, user).await?;
+        if !member.closing {
+            return Ok(());
+        }
+        busy_if_stale(
+            self.store
+                .exchange(&member, &member.closing(false), None)
+                .await,
+        )
     }
 
     pub async fn set_role(
@@ -440,7 +473,12 @@ impl<S: Workspaces + Rows<Member> + Rows<KeyRecord>> Directory<S> {
         user: UserId,
         until: Timestamp,
     ) -> Result<()> {
-        let member = self.member(workspace, user).await?;
+        let mut member = self.member(workspace, user).await?;
+        if !member.closing {
+            let before = member;
+            member = before.closing(true);
+            busy_if_stale(Rows::<Member>::exchange(&self.store, &before, &member, None).await)?;
+        }
         self.revoke_keys_of(by, workspace, user, until).await?;
         let record = self.record(
             by,

@@ -87,26 +87,6 @@ impl<S: TokenStore> Tokens<S> {
         user: UserId,
         grant: Grant,
     ) -> Result<()> {
-        self.store_grant(by, server, connection, user, grant)
-            .await?;
-        // The server may have been closed since it was looked up, and whoever closed it may have come by before there was anything to forget.
-        match self.store.server(server.tenant, server.id).await? {
-            Some(_) => Ok(()),
-            None => {
-                self.forget(by, server, user).await?;
-                Err(Error::NotFound(Noun::Server))
-            }
-        }
-    }
-
-    async fn store_grant(
-        &self,
-        by: &Author,
-        server: &Server,
-        connection: &Connection,
-        user: UserId,
-        grant: Grant,
-    ) -> Result<()> {
         for _ in 0..ATTEMPTS {
             let now = self.clock.now();
             let credential = CredentialRef {

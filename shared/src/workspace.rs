@@ -29,6 +29,9 @@ pub struct Workspace {
     /// The one that every tenant has. It stays.
     #[serde(default)]
     pub is_default: bool,
+    /// It is about to go: nothing can be added any more. Who asks for it again goes on.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub closing: bool,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
     /// Counts the writes of this row.
@@ -86,12 +89,25 @@ pub struct Member {
     pub last_name: Option<Label>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub email: Option<Label>,
+    /// He is about to go: no key is made for him any more.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub closing: bool,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
     pub revision: u64,
 }
 
 impl Member {
+    /// The same about to go, or staying after all.
+    #[must_use]
+    pub fn closing(&self, closing: bool) -> Self {
+        Self {
+            closing,
+            revision: self.revision + 1,
+            ..self.clone()
+        }
+    }
+
     /// What he is called, as far as we were told.
     pub fn name(&self) -> Option<String> {
         let names: Vec<_> = [&self.first_name, &self.last_name]

@@ -4,6 +4,7 @@ mod audit;
 mod capabilities;
 mod integrations;
 mod keys;
+mod meetings;
 mod one_row;
 mod pages;
 mod secrets;

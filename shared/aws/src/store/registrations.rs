@@ -18,7 +18,7 @@ use super::{
     audit::write_record,
     lists::{Entry, move_entries},
     pk,
-    rows::slug_guard,
+    rows::{Ground, demand, open_workspace, slug_guard},
     sk,
     transaction::{Condition, Mark, Outcome, Transaction},
 };
@@ -74,6 +74,7 @@ impl Registrations for DynamoStore {
             )?;
         }
         move_entries(&mut writes, new.tenant, &[], &entries(new))?;
+        demand(&mut writes, stands_on(new))?;
         write_record(&mut writes, record)?;
         place(&mut writes, None, Some(new), false, now)?;
         if let Some(idempotency) = idempotency {
@@ -97,6 +98,9 @@ impl Registrations for DynamoStore {
         }
         if let (Some(Some(record)), Some(asked)) = (refused.take(Mark::Idempotency), idempotency) {
             return replayed(record, asked);
+        }
+        if let Some(noun) = refused.ground() {
+            return Err(Error::NotFound(noun));
         }
         if refused.take(Mark::Slug).is_some() {
             return Err(Error::Taken(Noun::Slug));
@@ -129,6 +133,9 @@ impl Registrations for DynamoStore {
             place(&mut writes, Some(before), Some(after), is_other, now)?;
             let (was_in, is_in) = (entries(before), entries(after));
             move_entries(&mut writes, after.tenant, &was_in, &is_in)?;
+            if stands_on(before).is_empty() {
+                demand(&mut writes, stands_on(after))?;
+            }
             write_record(&mut writes, record)?;
 
             let mut refused = match writes.commit().await? {
@@ -142,6 +149,9 @@ impl Registrations for DynamoStore {
                     true => Ok(()),
                     false => Err(Error::Stale),
                 };
+            }
+            if let Some(noun) = refused.ground() {
+                return Err(Error::NotFound(noun));
             }
             if refused.take(Mark::Name).is_some() {
                 return Err(Error::Taken(Noun::ConnectionName));
@@ -303,6 +313,13 @@ fn place(
         }
         None => Ok(()),
     }
+}
+
+/// What has to be there for anybody to see a connection.
+fn stands_on(row: &Connection) -> Vec<Ground<'static>> {
+    let workspace = row.workspace.filter(|_| row.is_visible());
+    let workspace = workspace.map(|workspace| open_workspace(row.tenant, workspace));
+    workspace.into_iter().collect()
 }
 
 /// The lists that a connection is in, while anybody may see it. The tag says whose it is, and of the tenant's whether all workspaces may use it.

@@ -10,7 +10,7 @@ use shared::{
     error::{Error, Noun, Result},
     ports::Rows,
     server::Server,
-    tenant::TenantId,
+    tenant::{TenantId, WorkspaceId},
     user_connection::UserConnection,
     workspace::{Member, Workspace},
 };
@@ -47,6 +47,11 @@ pub(super) trait Stored: Serialize + DeserializeOwned + Send + Sync {
         Vec::new()
     }
 
+    /// What has to be there for it to be seen. Who removes that removes this first, so without it this would outlive it.
+    fn stands_on(&self) -> Vec<Ground<'_>> {
+        Vec::new()
+    }
+
     /// What hangs on it and goes with it.
     fn dependents(&self) -> Vec<Key<'_>> {
         Vec::new()
@@ -66,16 +71,18 @@ impl<R: Stored> Rows<R> for DynamoStore {
     async fn insert(&self, new: &R, record: Option<&Record>) -> Result<()> {
         let mut writes = self.transaction();
         insert(&mut writes, new)?;
+        demand(&mut writes, new.stands_on())?;
         write_record(&mut writes, record)?;
         let mut refused = match writes.commit().await? {
             Outcome::Done => return Ok(()),
             Outcome::Refused(refused) => refused,
         };
-        match refused.take(Mark::Row) {
+        match (refused.take(Mark::Row), refused.ground()) {
             // What stands there as we want it was written by us, and what was lost was the answer.
-            Some(Some(there)) if there == new.item()? => Ok(()),
-            Some(_) => Err(Error::Taken(R::NOUN)),
-            None => Err(Error::Taken(Noun::Slug)),
+            (Some(Some(there)), _) if there == new.item()? => Ok(()),
+            (_, Some(noun)) => Err(Error::NotFound(noun)),
+            (Some(_), None) => Err(Error::Taken(R::NOUN)),
+            (None, None) => Err(Error::Taken(Noun::Slug)),
         }
     }
 
@@ -85,11 +92,15 @@ impl<R: Stored> Rows<R> for DynamoStore {
         writes.put(Mark::Row, after.item()?, unchanged)?;
         let (was_in, is_in) = (before.entries(), after.entries());
         move_entries(&mut writes, after.tenant(), &was_in, &is_in)?;
+        if before.stands_on().is_empty() {
+            demand(&mut writes, after.stands_on())?;
+        }
         write_record(&mut writes, record)?;
         match writes.commit().await? {
             Outcome::Done => Ok(()),
-            Outcome::Refused(mut refused) => match refused.take(Mark::Row) {
-                Some(Some(there)) if there == after.item()? => Ok(()),
+            Outcome::Refused(mut refused) => match (refused.take(Mark::Row), refused.ground()) {
+                (Some(Some(there)), _) if there == after.item()? => Ok(()),
+                (None, Some(noun)) => Err(Error::NotFound(noun)),
                 _ => Err(Error::Stale),
             },
         }
@@ -124,6 +135,23 @@ pub(super) fn insert<R: Stored>(writes: &mut Transaction<'_>, new: &R) -> Result
         writes.put(Mark::Slug, slug_guard(&guard, id), Condition::absent())?;
     }
     move_entries(writes, new.tenant(), &[], &new.entries())
+}
+
+/// Something that has to be there, and as what it is missed.
+pub(super) type Ground<'a> = (Key<'a>, Noun);
+
+/// A workspace that is not being closed.
+pub(super) const fn open_workspace(tenant: TenantId, id: WorkspaceId) -> Ground<'static> {
+    (Key::Workspace(tenant, id), Noun::Workspace)
+}
+
+/// Lets the writes happen only where all of this is there, and stays.
+pub(super) fn demand(writes: &mut Transaction<'_>, grounds: Vec<Ground<'_>>) -> Result<()> {
+    for (key, noun) in grounds {
+        let stays = Condition::when("attribute_exists(PK) AND attribute_not_exists(closing)");
+        writes.check(Mark::Ground(noun), &key, stays)?;
+    }
+    Ok(())
 }
 
 pub(super) fn slug_guard(key: &Key<'_>, id: Uuid) -> Item {
@@ -176,6 +204,10 @@ impl Stored for Server {
         vec![(List::Servers(self.workspace), entry)]
     }
 
+    fn stands_on(&self) -> Vec<Ground<'_>> {
+        vec![open_workspace(self.tenant, self.workspace)]
+    }
+
     fn dependents(&self) -> Vec<Key<'_>> {
         vec![Key::Toggles(self.tenant, self.id.uuid())]
     }
@@ -226,6 +258,10 @@ impl Stored for Member {
         let entry = Entry::new(self.seat, &self.search_text(), self.user);
         vec![(List::Members(self.workspace), entry)]
     }
+
+    fn stands_on(&self) -> Vec<Ground<'_>> {
+        vec![open_workspace(self.tenant, self.workspace)]
+    }
 }
 
 impl Stored for KeyRecord {
@@ -252,6 +288,18 @@ impl Stored for KeyRecord {
         lists
             .filter(|_| self.kind != shared::caller::KeyKind::System)
             .map(|list| (list, entry.clone()))
+            .collect()
+    }
+
+    fn stands_on(&self) -> Vec<Ground<'_>> {
+        let Some(workspace) = self.workspace else {
+            return Vec::new();
+        };
+        let member = |user| (Key::Member(self.tenant, workspace, user), Noun::Member);
+        let workspace = open_workspace(self.tenant, workspace);
+        [workspace]
+            .into_iter()
+            .chain(self.user.map(member))
             .collect()
     }
 
@@ -286,6 +334,10 @@ impl Stored for WorkspaceAccess {
             (List::Access(self.connection), of_connection),
             (List::Given(self.workspace), of_workspace),
         ]
+    }
+
+    fn stands_on(&self) -> Vec<Ground<'_>> {
+        vec![open_workspace(self.tenant, self.workspace)]
     }
 }
 
@@ -326,6 +378,12 @@ impl Stored for UserConnection {
         }
         let entry = Entry::new(self.id.uuid(), "", self.user);
         vec![(List::UserConnections(self.server), entry)]
+    }
+
+    fn stands_on(&self) -> Vec<Ground<'_>> {
+        let server = (Key::Server(self.tenant, self.server), Noun::Server);
+        // Nobody can see one without its secret yet, and its server may go.
+        self.is_visible().then_some(server).into_iter().collect()
     }
 
     fn item(&self) -> Result<Item> {

@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, HashMap};
 use aws_sdk_dynamodb::{
     operation::transact_write_items::TransactWriteItemsError,
     types::{
-        AttributeValue, CancellationReason, Delete, Put, ReturnValuesOnConditionCheckFailure,
-        TransactWriteItem, Update,
+        AttributeValue, CancellationReason, ConditionCheck, Delete, Put,
+        ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
     },
 };
-use shared::error::{Error, Result};
+use shared::error::{Error, Noun, Result};
 
 use super::DynamoStore;
 use crate::{
@@ -29,6 +29,8 @@ pub(super) enum Mark {
     Name,
     Wheel,
     Tenant,
+    /// What the row stands on, which has to be there.
+    Ground(Noun),
     /// Refused only when the table is not what it can be.
     Other,
 }
@@ -98,6 +100,14 @@ pub(super) enum Outcome {
 pub(super) struct Refusals(Vec<(Mark, Option<Item>)>);
 
 impl Refusals {
+    /// Which of the things that had to be there is not.
+    pub(super) fn ground(&self) -> Option<Noun> {
+        self.0.iter().find_map(|(refused, _)| match refused {
+            Mark::Ground(noun) => Some(*noun),
+            _ => None,
+        })
+    }
+
     /// Whether a write with this mark was refused, and the item that stood against it.
     pub(super) fn take(&mut self, mark: Mark) -> Option<Option<Item>> {
         let found = self.0.iter().position(|(refused, _)| *refused == mark)?;
@@ -176,6 +186,20 @@ impl Transaction<'_> {
             .build()
             .map_err(Error::internal)?;
         self.push(mark, TransactWriteItem::builder().update(update).build());
+        Ok(())
+    }
+
+    /// Writes nothing, and lets the others happen only if this holds.
+    pub(super) fn check(&mut self, mark: Mark, key: &Key<'_>, only: Condition) -> Result<()> {
+        let check = ConditionCheck::builder()
+            .table_name(&self.store.table)
+            .set_key(Some(items::key(key)))
+            .set_condition_expression(only.expression)
+            .set_expression_attribute_values(only.values)
+            .build()
+            .map_err(Error::internal)?;
+        let check = TransactWriteItem::builder().condition_check(check).build();
+        self.push(mark, check);
         Ok(())
     }
 

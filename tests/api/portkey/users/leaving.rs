@@ -180,7 +180,7 @@ async fn a_crash_is_repaired_by_asking_again() {
     prepare().await;
     assert_eq!(perform().await.unwrap().unwrap()["statusCode"], 200);
     let writes = watched.written().len();
-    assert_eq!(writes, 3, "two keys and himself");
+    assert_eq!(writes, 4, "that he is to go, two keys and himself");
     for number in 0..writes {
         for fault in [Fault::CrashBefore, Fault::CrashAfter, Fault::LoseAnswer] {
             let point = format!("{fault:?} {number}");
@@ -230,7 +230,8 @@ async fn what_takes_too_long_goes_on_with_the_next_request() {
         Fault::Pass
     });
     let path = format!("{DEFAULT}/{id}");
-    for left in [2, 1] {
+    // The first request has time to write that he is to go.
+    for left in [3, 2, 1] {
         let told = refused(&api.delete(&path).await, 409, "AB07");
         assert!(told.contains("repeat the request to go on"), "{told}");
         let mut open = 0;
@@ -242,4 +243,29 @@ async fn what_takes_too_long_goes_on_with_the_next_request() {
     ok(&api.delete(&path).await);
     refused(&api.get(&path).await, 404, "AB08");
     assert_eq!(ok(&api.get("/v1/api-keys").await)["total"], 3);
+}
+
+/// No key is made for who is to go, unless he is added again.
+#[tokio::test]
+async fn who_was_to_go_and_is_added_again_stays() {
+    let watched = TestStack::watched().await;
+    let (api, id) = (watched.portkey(), user(1));
+    join(&api, DEFAULT, json!([id])).await;
+    let key = key_for(&watched, "ws-default", Some(&id)).await;
+    let clock = std::sync::Arc::clone(&watched.clock);
+    watched.disturb_where(move |_, _| {
+        clock.turn_seconds(60);
+        Fault::Pass
+    });
+    refused(&api.delete(&format!("{DEFAULT}/{id}")).await, 409, "AB07");
+    watched.calm();
+    let body = json!({ "name": "x", "workspace_id": "ws-default", "user_id": id, "scopes": ["mcp_servers.list"] });
+    refused(
+        &api.post("/v1/api-keys/workspace/user", &body).await,
+        404,
+        "AB08",
+    );
+    join(&api, DEFAULT, json!([id])).await;
+    ok(&api.post("/v1/api-keys/workspace/user", &body).await);
+    assert!(opens(&watched, &key).await);
 }
