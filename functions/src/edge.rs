@@ -51,7 +51,7 @@ pub enum Kind {
 
 pub type Handler = fn(App, Call) -> BoxFuture<'static, Result<Reply>>;
 
-/// How one of our three vocabularies says things.
+/// How one of our vocabularies says things.
 pub struct Vocabulary {
     /// What an error looks like to a caller. The last step of a request, once for each vocabulary.
     pub render: fn(&Error, request_id: &str) -> Reply,

@@ -19,6 +19,7 @@ pub mod openapi;
 mod paging;
 pub mod portkey;
 mod reply;
+pub mod revoke_system_key;
 pub mod sweep;
 
 pub use edge::run;
@@ -101,5 +102,6 @@ pub const FUNCTIONS: &[Function] = &[
     portkey::workspaces::list::FUNCTION,
     portkey::workspaces::read::FUNCTION,
     portkey::workspaces::update::FUNCTION,
+    revoke_system_key::FUNCTION,
     sweep::FUNCTION,
 ];

@@ -12,6 +12,7 @@ pub mod members;
 mod metadata;
 pub mod openapi;
 pub mod servers;
+mod settings;
 mod test_result;
 pub mod workspaces;
 
@@ -151,7 +152,7 @@ impl Pages {
         let page = query.number::<PageNumber>(page_name);
         let page = page.map_or(self.first, |page| page.0);
         if page < self.first {
-            query.problem("page", "must be 1 or more");
+            query.problem(page_name, "must be 1 or more");
         }
         let size = query.number::<u32>(size_name).unwrap_or(self.size);
         if !(1..=self.largest).contains(&size) {
@@ -198,6 +199,9 @@ pub fn page<T: Serialize>(slice: &Slice<T>) -> Value {
     })
 }
 
+/// Where something has to be removed with all that is in it, nothing is begun after so long; the caller waits for half a minute at most.
+const ENOUGH_SECONDS: i64 = 20;
+
 /// The answer of what has nothing to say.
 pub fn done() -> Result<Reply> {
     Reply::ok(&json!({}))
@@ -227,13 +231,4 @@ impl From<String> for OrganisationId {
     fn from(text: String) -> Self {
         Self(text.parse().ok())
     }
-}
-
-/// The query of a request about one thing: nothing but whose it is.
-pub fn query_of_item(call: &Call) -> Result<Option<Reference<WorkspaceId>>> {
-    let mut query = call.query()?;
-    query.drop_empty();
-    own_organisation(&mut query, call);
-    let workspace = workspace_id(&mut query);
-    query.accept(Some(workspace))
 }

@@ -81,6 +81,9 @@ const MEMBERS: [(&str, &str); 14] = [
     ("size", "size"),
 ];
 
+/// Members of a tool that only who calls it has a use for, and checks do not keep.
+const UNCHECKED: [&str; 3] = ["icons", "output_schema", "execution"];
+
 /// One thing that a server offers, as it describes it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Capability {
@@ -113,6 +116,13 @@ impl Capability {
             name,
             members,
         }
+    }
+
+    /// The same with nothing but what checks do not learn of a tool; nothing where that is all.
+    pub fn beyond_checks(mut self) -> Option<Self> {
+        self.members
+            .retain(|name, _| UNCHECKED.contains(&name.as_str()));
+        (!self.members.is_empty()).then_some(self)
     }
 
     fn title(&self) -> (Kind, &str) {
@@ -342,12 +352,17 @@ pub fn effective(
         let title = (capability.kind, capability.name.clone());
         known.insert(title, (capability, Some(created_at), Some(last_updated_at)));
     }
-    // What a check found itself is newer than what it was told.
-    for capability in tools.into_iter().map(Capability::from) {
+    // What a check found itself is newer than what it was told, but for what it does not look at.
+    for mut capability in tools.into_iter().map(Capability::from) {
         let title = (capability.kind, capability.name.clone());
-        let (created_at, updated_at) = known
-            .get(&title)
-            .map_or((None, None), |(_, created, updated)| (*created, *updated));
+        let (mut created_at, mut updated_at) = (None, None);
+        if let Some((told, created, updated)) = known.remove(&title) {
+            (created_at, updated_at) = (created, updated);
+            let told = told.beyond_checks().into_iter();
+            capability
+                .members
+                .extend(told.flat_map(|told| told.members));
+        }
         known.insert(title, (capability, created_at, updated_at));
     }
     known

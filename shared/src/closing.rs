@@ -1,9 +1,10 @@
-//! Closes a workspace with all that is in it.
+//! Closes a workspace with all that is in it, and takes leave of a user with all that he has in one.
 //!
 //! That may be more than one request has time for. Each thing is removed for good before the next one, the workspace last, so whoever asks
 //! again goes on where the last request stopped.
 
 use crate::{
+    access::UserAccess,
     audit::Author,
     directory::{Directory, FIRST, keys::MANAGED_KINDS},
     error::{Error, Noun, Result},
@@ -11,6 +12,7 @@ use crate::{
     ports::{Integrations, Rows, Shelf, Workspaces},
     registry::Registry,
     server::Server,
+    tenant::UserId,
     timestamp::Timestamp,
     tokens::{TokenStore, Tokens},
     workspace::{Member, Workspace},
@@ -25,6 +27,7 @@ pub trait ClosingStore:
     + Rows<Server>
     + Rows<Workspace>
     + Rows<Member>
+    + Rows<UserAccess>
 {
 }
 
@@ -36,6 +39,7 @@ impl<S> ClosingStore for S where
         + Rows<Server>
         + Rows<Workspace>
         + Rows<Member>
+        + Rows<UserAccess>
 {
 }
 
@@ -57,7 +61,7 @@ impl<S: ClosingStore> Closing<S> {
     ) -> Result<()> {
         let mut workspace = workspace.clone();
         if emptied && !workspace.is_default {
-            workspace = self.directory.shut(&workspace, true).await?;
+            workspace = self.directory.shut(&workspace).await?;
             let workspace = &workspace;
             // Keys first, so that none of them fills the workspace again meanwhile; servers before the connections that they show.
             self.revoke_keys(by, workspace, until).await?;
@@ -65,6 +69,39 @@ impl<S: ClosingStore> Closing<S> {
             self.deregister_connections(by, workspace, until).await?;
         }
         self.directory.close(by, &workspace, until).await
+    }
+
+    /// Takes a user out of a workspace with all that he has there: the keys that act for him, his tokens on its servers, and what is said of him
+    /// there. Begins nothing after `until`; called again, it goes on where it stopped.
+    pub async fn leave(
+        &self,
+        by: &Author,
+        workspace: &Workspace,
+        user: UserId,
+        until: Timestamp,
+    ) -> Result<()> {
+        let member = self.directory.usher_out(workspace, user).await?;
+        self.directory
+            .revoke_keys_of(by, workspace, user, until)
+            .await?;
+        let mut window = FIRST;
+        loop {
+            let page = self
+                .sharing
+                .store
+                .servers_in(workspace.tenant, workspace.id, None, window)
+                .await?;
+            for server in &page.items {
+                self.directory.in_time(until, Noun::Member)?;
+                self.tokens.forget(by, server, user).await?;
+                self.sharing.forget_user(server, user).await?;
+            }
+            if !page.has_more {
+                break;
+            }
+            window.offset += page.items.len();
+        }
+        self.directory.dismiss(by, workspace, &member).await
     }
 
     async fn revoke_keys(

@@ -23,6 +23,7 @@ const HEADERS: &str = "custom_headers";
 const EXTRA_HEADERS: &str = "passthrough_headers";
 const FORWARDED: &str = "forward_headers";
 const OAUTH: &str = "oauth_metadata";
+const IDENTITY: &str = "user_identity_forwarding";
 const AUTHORIZATION: &str = "authorization";
 
 /// What the published API (first) and the gateway (second) call the same thing. Of a third name, the first stands in Portkey's document.
@@ -33,7 +34,7 @@ const SPELLINGS: [(&str, &str); 3] = [
 ];
 
 /// Members that say nothing secret, with all that is in them.
-const HARMLESS: [&str; 2] = [FORWARDED, "user_identity_forwarding"];
+const HARMLESS: [&str; 2] = [FORWARDED, IDENTITY];
 
 /// Members of the objects that describe authorization which say nothing secret.
 const HARMLESS_WITHIN: [(&str, &[&str]); 3] = [
@@ -87,6 +88,12 @@ const HARMLESS_WITHIN: [(&str, &[&str]); 3] = [
         ],
     ),
 ];
+
+/// Headers that a configuration may set, though we have values of our own for them, or none.
+const USUAL_HEADERS: [&str; 2] = ["cookie", "user-agent"];
+
+/// Addresses for people to read at: nothing is sent there.
+const FOR_READERS: [&str; 4] = ["client_uri", "logo_uri", "tos_uri", "policy_uri"];
 
 /// Deeper than this nothing is read.
 const MAX_DEPTH: usize = 16;
@@ -153,6 +160,17 @@ impl Configuration {
         let mut members = stored.0.clone();
         for (name, mut given) in self.0 {
             let place = format!("{field}/{name}");
+            let there = stored.0.get(&name);
+            if has_mask(&given)
+                && !harmless_within(&name).is_empty()
+                && leads_elsewhere(&given, there)
+            {
+                problems.push(Problem::new(
+                    place,
+                    "leads to another origin, so what is masked in it must be given again",
+                ));
+                continue;
+            }
             unmask(&mut given, stored.0.get(&name), &place, &mut problems);
             if given.is_null() {
                 members.remove(&name);
@@ -284,7 +302,7 @@ fn check_member(name: &str, value: &Value, place: &str, problems: &mut Vec<Probl
                 let mut seen = Vec::new();
                 for (header, value) in headers {
                     let place = format!("{place}/{header}");
-                    check_header(header, value, &place, problems);
+                    check_header(header, value, &place, name == EXTRA_HEADERS, problems);
                     let folded = header.to_ascii_lowercase();
                     if seen.contains(&folded) {
                         problems.push(Problem::new(place, "is given twice"));
@@ -297,6 +315,15 @@ fn check_member(name: &str, value: &Value, place: &str, problems: &mut Vec<Probl
                 "must be an object of header names and values",
             )),
         },
+        // Names alone: a value here would be shown to everybody, and sent to nobody.
+        FORWARDED if !names_headers(value) => problems.push(Problem::new(
+            place,
+            "must be a list of header names, or an object of mode and headers",
+        )),
+        IDENTITY if !value.is_null() && !is_plain(value) => problems.push(Problem::new(
+            place,
+            "must be an object of texts, numbers and lists of texts",
+        )),
         // The gateway would ignore the inner one without a word.
         OAUTH if value.get(OAUTH).is_some() => problems.push(Problem::new(
             format!("{place}/{OAUTH}"),
@@ -306,11 +333,71 @@ fn check_member(name: &str, value: &Value, place: &str, problems: &mut Vec<Probl
     }
 }
 
-fn check_header(name: &str, value: &Value, place: &str, problems: &mut Vec<Problem>) {
-    if let Err(problem) = HeaderName::try_from(name.to_owned()) {
+/// A list of header names, each perhaps with the one that it is renamed to; alone, or with a mode.
+fn names_headers(value: &Value) -> bool {
+    let is_name = |value: &Value| value.as_str().is_some_and(is_header_name);
+    let is_item = |item: &Value| match item {
+        Value::Object(members) => members
+            .iter()
+            .all(|(name, value)| ["from", "to"].contains(&name.as_str()) && is_name(value)),
+        item => is_name(item),
+    };
+    let is_list = |value: &Value| {
+        value
+            .as_array()
+            .is_some_and(|items| items.iter().all(is_item))
+    };
+    match value {
+        Value::Null => true,
+        Value::Object(members) => members.iter().all(|(name, value)| match name.as_str() {
+            "mode" => matches!(value.as_str(), Some("allowlist" | "all-except")),
+            "headers" => is_list(value),
+            _ => false,
+        }),
+        value => is_list(value),
+    }
+}
+
+fn is_header_name(text: &str) -> bool {
+    http_token(text) && text.len() <= 128
+}
+
+fn http_token(text: &str) -> bool {
+    !text.is_empty()
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
+}
+
+/// An object with nothing in it that is deeper than a list of texts.
+fn is_plain(value: &Value) -> bool {
+    let is_scalar = |value: &Value| !value.is_object() && !value.is_array();
+    value.as_object().is_some_and(|members| {
+        members.values().all(|value| {
+            is_scalar(value)
+                || value
+                    .as_array()
+                    .is_some_and(|items| items.iter().all(is_scalar))
+        })
+    })
+}
+
+fn check_header(
+    name: &str,
+    value: &Value,
+    place: &str,
+    is_extra: bool,
+    problems: &mut Vec<Problem>,
+) {
+    let is_usual = USUAL_HEADERS.contains(&name.to_ascii_lowercase().as_str());
+    if let Err(problem) = HeaderName::try_from(name.to_owned())
+        && !is_usual
+    {
         problems.push(Problem::new(place, problem.0));
     }
     match value {
+        // Portkey's document describes such a header where it gives an example. What is no text is kept and not sent.
+        value if is_extra && !value.is_string() => {}
         Value::String(text) if text.is_empty() => {
             problems.push(Problem::new(place, "must not be empty"))
         }
@@ -358,7 +445,7 @@ fn masked_member(name: &str, value: &Value) -> Value {
     match (harmless_within(name), value) {
         (harmless, Value::Object(members)) if !harmless.is_empty() => {
             let masked = members.iter().map(|(inner, value)| {
-                let shown = harmless.contains(&inner.as_str());
+                let shown = harmless.contains(&inner.as_str()) && !value.is_object();
                 (
                     inner.clone(),
                     if shown { value.clone() } else { masked(value) },
@@ -398,6 +485,29 @@ fn has_mask(value: &Value) -> bool {
         Value::Array(items) => items.iter().any(has_mask),
         _ => false,
     }
+}
+
+/// Whether an address in it is of another origin than the one that stands in its place: then what goes with it would be sent elsewhere.
+fn leads_elsewhere(given: &Value, stored: Option<&Value>) -> bool {
+    match given {
+        Value::String(text) => origin(text).is_some_and(|origin_given| {
+            stored.and_then(Value::as_str).and_then(origin) != Some(origin_given)
+        }),
+        Value::Object(members) => members.iter().any(|(name, value)| {
+            let there = stored.and_then(|stored| stored.get(name));
+            !FOR_READERS.contains(&name.as_str()) && leads_elsewhere(value, there)
+        }),
+        Value::Array(items) => items.iter().enumerate().any(|(index, item)| {
+            let there = stored.and_then(|stored| stored.get(index));
+            leads_elsewhere(item, there)
+        }),
+        _ => false,
+    }
+}
+
+fn origin(text: &str) -> Option<url::Origin> {
+    let url = url::Url::parse(text).ok()?;
+    matches!(url.scheme(), "https" | "http").then(|| url.origin())
 }
 
 /// Puts stored values where a mask was sent back. Header names are one in any case.
@@ -444,7 +554,7 @@ fn collect(member: &str, value: &Value, found: &mut Vec<Zeroizing<String>>) {
         Value::Object(members) => {
             let harmless = harmless_within(member);
             for (name, value) in members {
-                if !harmless.contains(&name.as_str()) {
+                if !harmless.contains(&name.as_str()) || value.is_object() {
                     collect("", value, found);
                 }
             }
@@ -509,6 +619,130 @@ mod tests {
             "token": "s3cret-8",
             "deep": [{ "x": ["s3cret-9", 4711, true, null] }],
         })
+    }
+
+    /// A mask stands for a value that was given for one place, and does not follow the object to another.
+    #[test]
+    fn masked_values_stay_with_the_origin_they_were_given_for() {
+        let stored = configuration(json!({
+            "oauth_metadata": {
+                "token_endpoint": "https://id.example/token", "client_secret": "s3cret",
+                "redirect_uris": ["https://gateway.example/back"], "logo_uri": "https://id.example/logo",
+            },
+            "jwt_validation": { "jwksUri": "https://id.example/jwks", "introspectClientSecret": "s3cret" },
+        }));
+        let masked = |url: &str| json!({ "token_endpoint": url, "client_secret": MASK });
+        for (given, is_kept) in [
+            (
+                json!({ "oauth_metadata": masked("https://id.example/token") }),
+                true,
+            ),
+            (
+                json!({ "oauth_metadata": masked("https://id.example/other?x=1") }),
+                true,
+            ),
+            (
+                json!({ "oauth_metadata": masked("https://evil.example/token") }),
+                false,
+            ),
+            (
+                json!({ "oauth_metadata": masked("http://id.example/token") }),
+                false,
+            ),
+            (
+                json!({ "oauth_metadata": masked("https://id.example:8443/token") }),
+                false,
+            ),
+            (json!({ "oauth_metadata": { "client_secret": MASK } }), true),
+            // An address that was not there before.
+            (
+                json!({ "oauth_metadata": { "revocation_endpoint": "https://evil.example", "client_secret": MASK } }),
+                false,
+            ),
+            (
+                json!({ "oauth_metadata": { "redirect_uris": ["https://evil.example"], "client_secret": MASK } }),
+                false,
+            ),
+            // For people to read at.
+            (
+                json!({ "oauth_metadata": { "logo_uri": "https://cdn.example/logo", "client_secret": MASK } }),
+                true,
+            ),
+            // All of it anew.
+            (
+                json!({ "oauth_metadata": { "token_endpoint": "https://new.example", "client_secret": "new" } }),
+                true,
+            ),
+            (
+                json!({ "jwt_validation": { "introspectEndpoint": "https://evil.example", "introspectClientSecret": MASK } }),
+                false,
+            ),
+        ] {
+            let outcome = configuration(given.clone()).over(&stored, "/configurations");
+            assert_eq!(outcome.is_ok(), is_kept, "{given}");
+            if !is_kept {
+                let told = problems(outcome);
+                assert!(
+                    told.len() == 1 && told[0].contains("leads to another origin"),
+                    "{told:?}"
+                );
+            }
+        }
+    }
+
+    /// What is shown to everybody has room for nothing that could be secret.
+    #[test]
+    fn what_is_shown_holds_names_alone() {
+        for (given, is_good) in [
+            (
+                json!({ "forward_headers": ["x-user-id", { "from": "x-a", "to": "x-b" }] }),
+                true,
+            ),
+            (
+                json!({ "forward_headers": { "mode": "all-except", "headers": ["cookie"] } }),
+                true,
+            ),
+            (json!({ "forward_headers": null }), true),
+            (
+                json!({ "forward_headers": { "Authorization": "Bearer s3cret" } }),
+                false,
+            ),
+            (json!({ "forward_headers": ["Bearer s3cret"] }), false),
+            (json!({ "forward_headers": "x" }), false),
+            (json!({ "forward_headers": { "mode": "s3cret" } }), false),
+            (
+                json!({ "user_identity_forwarding": { "method": "bearer", "include_claims": ["sub"], "jwt_expiry_seconds": 300 } }),
+                true,
+            ),
+            (
+                json!({ "user_identity_forwarding": { "key": { "private": "s3cret" } } }),
+                false,
+            ),
+            (json!({ "user_identity_forwarding": "s3cret" }), false),
+        ] {
+            assert_eq!(parse(given.clone()).is_ok(), is_good, "{given}");
+        }
+        let odd = json!({ "oauth_metadata": { "issuer": { "x": "s3cret" } } });
+        let odd = configuration(odd);
+        assert!(!odd.shape().0.to_string().contains("s3cret"));
+        assert_eq!(odd.secrets().len(), 1);
+    }
+
+    #[test]
+    fn a_configuration_sets_usual_headers_and_keeps_what_it_cannot_send() {
+        let given = configuration(json!({
+            "custom_headers": { "Cookie": "a=b", "User-Agent": "ours" },
+            "passthrough_headers": { "x-user-id": { "type": "string" }, "x-n": 7, "x-text": "t" },
+        }));
+        let sent: Vec<_> = given.sent_headers().into_keys().collect();
+        assert_eq!(sent, ["cookie", "user-agent", "x-text"]);
+        for bad in ["host", "content-length", "mcp-method"] {
+            assert!(
+                parse(json!({ "custom_headers": { bad: "x" } })).is_err(),
+                "{bad}"
+            );
+        }
+        assert!(parse(json!({ "custom_headers": { "x-n": 7 } })).is_err());
     }
 
     #[test]

@@ -233,7 +233,9 @@ impl<S: Workspaces + Rows<Workspace> + Rows<Member>> Directory<S> {
                 Ok(()) => break,
             }
         }
-        self.join(by, &new, wanted.members).await?;
+        for member in wanted.members {
+            self.seat(by, &new, member).await?;
+        }
         Ok(new)
     }
 
@@ -251,6 +253,8 @@ impl<S: Workspaces + Rows<Workspace> + Rows<Member>> Directory<S> {
                 .description
                 .unwrap_or_else(|| before.description.clone()),
             settings: settings(before.settings.as_ref(), &edit.settings)?,
+            // Who edits it wants it to stay.
+            closing: false,
             updated_at: now,
             revision: before.revision + 1,
             ..before.clone()
@@ -260,7 +264,7 @@ impl<S: Workspaces + Rows<Workspace> + Rows<Member>> Directory<S> {
             ("description", before.description != after.description),
         ]);
         fields.extend(amended(&before.settings, &after.settings, &edit.settings));
-        if fields.is_empty() {
+        if fields.is_empty() && !before.closing {
             return Ok(());
         }
         let mut record = self.record(
@@ -283,15 +287,22 @@ impl<S: Workspaces + Rows<Workspace> + Rows<Member>> Directory<S> {
                 "it is the default workspace, which every tenant has",
             ));
         }
-        // From here on nothing can be added, so what is counted is all there will be.
-        let workspace = &self.shut(workspace, true).await?;
-        if self.store.contents(workspace.tenant, workspace.id).await? > 0 {
-            self.shut(workspace, false).await?;
-            return Err(Error::InUse(
-                Noun::Workspace,
-                "it has servers, integrations or API keys; use force_delete to remove them with it",
-            ));
+        self.demand_empty(workspace).await?;
+        let shut = self.shut(workspace).await?;
+        // From here on nothing can be added, so what is found now is all there will be.
+        if let Err(error) = self.demand_empty(&shut).await {
+            if !workspace.closing {
+                let reopened = Workspace {
+                    closing: false,
+                    revision: shut.revision + 1,
+                    ..shut.clone()
+                };
+                // Should that fail, an edit reopens it, and whoever asks for its removal again goes on.
+                let _ = Rows::<Workspace>::exchange(&self.store, &shut, &reopened, None).await;
+            }
+            return Err(error);
         }
+        let workspace = &shut;
         loop {
             self.in_time(until, Noun::Workspace)?;
             let members = self
@@ -325,13 +336,23 @@ impl<S: Workspaces + Rows<Workspace> + Rows<Member>> Directory<S> {
         busy_if_stale(Rows::<Workspace>::discard(&self.store, workspace, Some(&record)).await)
     }
 
-    /// Lets nothing be added to a workspace any more, or again. No change of it that anybody sees, so it leaves no record.
-    pub(crate) async fn shut(&self, workspace: &Workspace, closing: bool) -> Result<Workspace> {
-        if workspace.closing == closing {
+    async fn demand_empty(&self, workspace: &Workspace) -> Result<()> {
+        match self.store.contents(workspace.tenant, workspace.id).await? {
+            0 => Ok(()),
+            _ => Err(Error::InUse(
+                Noun::Workspace,
+                "it has servers, integrations or API keys; use force_delete to remove them with it",
+            )),
+        }
+    }
+
+    /// Lets nothing be added to a workspace any more. No change of it that anybody sees, so it leaves no record.
+    pub(crate) async fn shut(&self, workspace: &Workspace) -> Result<Workspace> {
+        if workspace.closing {
             return Ok(workspace.clone());
         }
         let after = Workspace {
-            closing,
+            closing: true,
             revision: workspace.revision + 1,
             ..workspace.clone()
         };
@@ -387,36 +408,44 @@ impl<S: Workspaces + Rows<Member>> Directory<S> {
         users: Vec<NewMember>,
     ) -> Result<()> {
         for user in users {
-            let now = self.clock.now();
-            let member = Member {
-                tenant: workspace.tenant,
-                workspace: workspace.id,
-                user: user.user,
-                seat: self.ids.sortable(now)?,
-                role: user.role,
-                first_name: user.first_name,
-                last_name: user.last_name,
-                email: user.email,
-                closing: false,
-                created_at: now,
-                updated_at: now,
-                revision: 1,
-            };
-            let record = self.record(
-                by,
-                Action::Create,
-                ResourceKind::WorkspaceUser,
-                workspace,
-                member.user.to_string(),
-                now,
-            )?;
-            match self.store.insert(&member, Some(&record)).await {
-                Ok(()) => {}
-                Err(Error::Taken(_)) => self.keep(workspace, user.user).await?,
-                Err(error) => return Err(error),
+            let id = user.user;
+            if !self.seat(by, workspace, user).await? {
+                self.keep(workspace, id).await?;
             }
         }
         Ok(())
+    }
+
+    /// Adds a user; false when he is there already.
+    async fn seat(&self, by: &Author, workspace: &Workspace, user: NewMember) -> Result<bool> {
+        let now = self.clock.now();
+        let member = Member {
+            tenant: workspace.tenant,
+            workspace: workspace.id,
+            user: user.user,
+            seat: self.ids.sortable(now)?,
+            role: user.role,
+            first_name: user.first_name,
+            last_name: user.last_name,
+            email: user.email,
+            closing: false,
+            created_at: now,
+            updated_at: now,
+            revision: 1,
+        };
+        let record = self.record(
+            by,
+            Action::Create,
+            ResourceKind::WorkspaceUser,
+            workspace,
+            member.user.to_string(),
+            now,
+        )?;
+        match self.store.insert(&member, Some(&record)).await {
+            Ok(()) => Ok(true),
+            Err(Error::Taken(_)) => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     /// Lets somebody stay whose removal was begun and not ended.
@@ -464,54 +493,62 @@ impl<S: Workspaces + Rows<Member>> Directory<S> {
 }
 
 impl<S: Workspaces + Rows<Member> + Rows<KeyRecord>> Directory<S> {
-    /// Takes a user out of a workspace, and first the keys that act for him there. Begins nothing after `until`; called again, it goes on where
-    /// it stopped.
-    pub async fn leave(
+    /// Marks a member as about to go, so that nothing is made for him any more.
+    pub(crate) async fn usher_out(&self, workspace: &Workspace, user: UserId) -> Result<Member> {
+        let before = self.member(workspace, user).await?;
+        if before.closing {
+            return Ok(before);
+        }
+        let member = before.closing(true);
+        busy_if_stale(Rows::<Member>::exchange(&self.store, &before, &member, None).await)?;
+        Ok(member)
+    }
+
+    /// Removes a member who has nothing left in his workspace.
+    pub(crate) async fn dismiss(
         &self,
         by: &Author,
         workspace: &Workspace,
-        user: UserId,
-        until: Timestamp,
+        member: &Member,
     ) -> Result<()> {
-        let mut member = self.member(workspace, user).await?;
-        if !member.closing {
-            let before = member;
-            member = before.closing(true);
-            busy_if_stale(Rows::<Member>::exchange(&self.store, &before, &member, None).await)?;
-        }
-        self.revoke_keys_of(by, workspace, user, until).await?;
         let record = self.record(
             by,
             Action::Delete,
             ResourceKind::WorkspaceUser,
             workspace,
-            user.to_string(),
+            member.user.to_string(),
             self.clock.now(),
         )?;
-        busy_if_stale(Rows::<Member>::discard(&self.store, &member, Some(&record)).await)
+        busy_if_stale(Rows::<Member>::discard(&self.store, member, Some(&record)).await)
     }
 
-    async fn revoke_keys_of(
+    pub(crate) async fn revoke_keys_of(
         &self,
         by: &Author,
         workspace: &Workspace,
         user: UserId,
         until: Timestamp,
     ) -> Result<()> {
-        let mut window = FIRST;
+        let (mut window, mut seen) = (FIRST, None);
         loop {
             self.in_time(until, Noun::Member)?;
             let page = self
                 .store
                 .keys_in(workspace.tenant, Some(workspace.id), &MANAGED_KINDS, window)
                 .await?;
+            // What others remove meanwhile moves the rest forward, past where we look next; then we begin anew.
+            let is_as_before = seen.is_none_or(|seen| seen == page.total);
+            seen = Some(page.total);
             window.offset += page.items.len();
             for key in page.items.iter().filter(|key| key.user == Some(user)) {
                 self.in_time(until, Noun::Member)?;
                 self.revoke_key(by, key).await?;
                 window.offset -= 1;
+                seen = seen.map(|seen| seen - 1);
             }
-            if !page.has_more {
+            if !is_as_before {
+                (window, seen) = (FIRST, None);
+            } else if !page.has_more {
                 return Ok(());
             }
         }

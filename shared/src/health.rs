@@ -117,14 +117,6 @@ pub struct Observation {
     pub era: Option<Era>,
 }
 
-impl Observation {
-    /// Whether the server was found working.
-    pub fn is_good(&self) -> bool {
-        self.reason
-            .is_none_or(|reason| reason.class() == Class::Remark)
-    }
-}
-
 impl Health {
     /// Nothing is known yet.
     pub const fn unknown(epoch: u32) -> Self {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::{
     access::WorkspaceAccess,
     audit::{Action, Author, Deed, Record, ResourceKind},
-    caller::{Caller, KeyKind},
+    caller::Caller,
     capability::{self, Capability, Effective, Pushed, Switch, Toggles},
     connection::{Connection, ConnectionId},
     error::{Error, Noun, Result},
@@ -243,7 +243,8 @@ async fn put<R: Sync, S: Rows<R>>(
 }
 
 impl<S: Integrations + Rows<Pushed>> Sharing<S> {
-    /// Keeps what the gateway tells of a connection's server, beside what checks find. What they have found themselves is not kept twice.
+    /// Keeps what the gateway tells of a connection's server, beside what checks find. Of what they have found themselves, what they do not
+    /// look at is kept.
     pub async fn keep_pushed(
         &self,
         by: &Author,
@@ -262,8 +263,14 @@ impl<S: Integrations + Rows<Pushed>> Sharing<S> {
                 .iter()
                 .any(|tool| told.kind == capability::Kind::Tool && tool.name == told.name)
         };
-        let new: Option<Vec<_>> =
-            capabilities.map(|told| told.into_iter().filter(|told| !is_found(told)).collect());
+        let new: Option<Vec<_>> = capabilities.map(|told| {
+            told.into_iter()
+                .filter_map(|told| match is_found(&told) {
+                    true => told.beyond_checks(),
+                    false => Some(told),
+                })
+                .collect()
+        });
         let mut fields = Vec::new();
         fields.extend(new.is_some().then_some("capabilities"));
         fields.extend(metadata.is_some().then_some("metadata"));
@@ -283,22 +290,19 @@ impl<S: Integrations + Rows<Pushed>> Sharing<S> {
 }
 
 impl<S: Integrations + Workspaces + Rows<WorkspaceAccess>> Sharing<S> {
-    /// Says of single workspaces whether they may use a connection. `replaces` forgets what was said of all others.
-    pub async fn share(
+    /// What is to be said of which workspaces. Nothing is written before all of them are found.
+    pub async fn resolve_workspaces(
         &self,
         caller: &Caller,
-        by: &Author,
         connection: &Connection,
         said: &[(Reference<WorkspaceId>, bool)],
-        replaces: bool,
-    ) -> Result<()> {
+    ) -> Result<Vec<(WorkspaceId, bool)>> {
         if connection.workspace.is_some() && !said.is_empty() {
             return Err(Error::invalid(
                 "/workspaces",
                 "cannot be set: this integration belongs to one workspace alone",
             ));
         }
-        // All of them are looked up before anything is written.
         let mut wanted = Vec::new();
         for (named, enabled) in said {
             let workspace =
@@ -315,6 +319,17 @@ impl<S: Integrations + Workspaces + Rows<WorkspaceAccess>> Sharing<S> {
             wanted.retain(|(other, _)| *other != workspace);
             wanted.push((workspace, *enabled));
         }
+        Ok(wanted)
+    }
+
+    /// Says of single workspaces whether they may use a connection. `replaces` forgets what was said of all others.
+    pub async fn share(
+        &self,
+        by: &Author,
+        connection: &Connection,
+        wanted: Vec<(WorkspaceId, bool)>,
+        replaces: bool,
+    ) -> Result<()> {
         if replaces {
             self.forget_others(by, connection, &wanted).await?;
         }
@@ -415,9 +430,12 @@ impl<S: Integrations + Workspaces + Rows<WorkspaceAccess>> Sharing<S> {
     }
 }
 
-/// What a workspace's key may see of the workspaces that share a connection: its own.
-pub fn sees_all_workspaces(caller: &Caller) -> bool {
-    matches!(caller.kind, KeyKind::OrganisationService | KeyKind::System)
+/// Whether a caller may tell what a connection offers: all who use it see that, so it takes the right to change it, or to be the gateway.
+pub fn demand_to_tell(caller: &Caller, connection: &Connection) -> Result<()> {
+    if caller.is_gateway() {
+        return Ok(());
+    }
+    caller.demand(right_to(Verb::Update, connection.workspace.is_some()))
 }
 
 fn deed<'a>(by: &'a Author, connection: &Connection, fields: Vec<&'static str>) -> Deed<'a> {

@@ -295,6 +295,9 @@ pub trait Servers: Send + Sync {
         user: UserId,
     ) -> Result<Option<UserAccess>>;
 
+    /// What is said of single users, of all of them.
+    async fn user_accesses(&self, tenant: TenantId, server: ServerId) -> Result<Vec<UserAccess>>;
+
     /// What is said of these users, and which connections they have. Both in no order, and only what there is.
     async fn of_users(
         &self,

@@ -357,6 +357,7 @@ impl<S: Servers + Workspaces + Integrations + Rows<Server>> Sharing<S> {
                 .user
                 .map_or_else(|| by.key.to_string(), |user| user.to_string()),
             default_access: Rule::Allow,
+            closing: false,
             created_at: now,
             updated_at: now,
             revision: 1,
@@ -426,25 +427,44 @@ impl<S: Servers + Workspaces + Integrations + Rows<Server>> Sharing<S> {
             self.server_record(by, Action::Update, before, vec!["default_user_access"], now)?;
         busy_if_stale(Rows::<Server>::exchange(&self.store, before, &after, Some(&record)).await)
     }
+}
 
-    /// Takes a server out of its workspace. Users' tokens stay; [`Self::close`] is for what has some.
-    pub async fn withdraw(&self, by: &Author, server: &Server) -> Result<()> {
-        let record =
-            self.server_record(by, Action::Delete, server, Vec::new(), self.clock.now())?;
-        busy_if_stale(Rows::<Server>::discard(&self.store, server, Some(&record)).await)
+impl<S: Servers + Rows<UserAccess>> Sharing<S> {
+    /// Forgets what is said of one user. Goes with him, so it leaves no record of its own.
+    pub(crate) async fn forget_user(&self, server: &Server, user: UserId) -> Result<()> {
+        let said = self
+            .store
+            .user_access(server.tenant, server.id, user)
+            .await?;
+        match said {
+            Some(said) => busy_if_stale(self.store.discard(&said, None).await),
+            None => Ok(()),
+        }
     }
 }
 
-impl<S: TokenStore + Rows<Server>> Sharing<S> {
+impl<S: TokenStore + Servers + Rows<Server> + Rows<UserAccess>> Sharing<S> {
     /// Takes a server out of its workspace with all that its users have on it. The tokens go first: where that fails half way, the server is there
     /// to be closed again, and no secret is left that nothing leads to.
     pub async fn close(&self, by: &Author, server: &Server, tokens: &Tokens<S>) -> Result<()> {
+        let mut server = server.clone();
+        if !server.closing {
+            let before = server;
+            server = Server {
+                closing: true,
+                revision: before.revision + 1,
+                ..before.clone()
+            };
+            busy_if_stale(Rows::<Server>::exchange(&self.store, &before, &server, None).await)?;
+        }
+        let server = &server;
         tokens.forget_all(by, server).await?;
+        for said in self.store.user_accesses(server.tenant, server.id).await? {
+            busy_if_stale(Rows::<UserAccess>::discard(&self.store, &said, None).await)?;
+        }
         let record =
             self.server_record(by, Action::Delete, server, Vec::new(), self.clock.now())?;
-        busy_if_stale(Rows::<Server>::discard(&self.store, server, Some(&record)).await)?;
-        // Those that somebody was storing meanwhile.
-        tokens.forget_all(by, server).await
+        busy_if_stale(Rows::<Server>::discard(&self.store, server, Some(&record)).await)
     }
 }
 

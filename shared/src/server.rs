@@ -68,6 +68,9 @@ pub struct Server {
     pub owner: String,
     /// For users of whom nothing else is said.
     pub default_access: Rule,
+    /// It is about to go: no tokens are kept on it any more.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub closing: bool,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
     /// Counts the writes of this row.

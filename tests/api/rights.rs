@@ -50,7 +50,6 @@ const WITHOUT_SECRETS: [&str; 47] = [
     "portkey-keys-rotate",
     "portkey-keys-update",
     "portkey-members-create",
-    "portkey-members-delete",
     "portkey-members-list",
     "portkey-members-read",
     "portkey-members-update",
@@ -71,6 +70,7 @@ const WITHOUT_SECRETS: [&str; 47] = [
     "portkey-workspaces-list",
     "portkey-workspaces-read",
     "portkey-workspaces-update",
+    "revoke-system-key",
 ];
 
 /// Each of them has a stack of its own, which wants its share of the processor to start.

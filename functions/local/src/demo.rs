@@ -11,6 +11,7 @@ pub fn welcome(stack: &Stack) -> String {
     let url = &stack.url;
     let _ = writeln!(text, "mcp-steward is ready at {url} (Ctrl-C stops it)\n");
     let _ = writeln!(text, "  API description    {url}/openapi.json");
+    let _ = writeln!(text, "  Portkey's API      {url}/v1/openapi.json");
     let _ = writeln!(
         text,
         "  DynamoDB           {}",

@@ -8,7 +8,6 @@ pub mod list;
 pub mod read;
 pub mod read_self;
 pub mod rotate;
-pub mod settings;
 pub mod update;
 
 use serde::Serialize;
@@ -24,7 +23,7 @@ use shared::{
     workspace::Member,
 };
 
-use super::{own_organisation, workspaces::Workspace};
+use super::{own_organisation, settings, workspaces::Workspace};
 use crate::{
     app::App,
     edge::{Call, Reply},

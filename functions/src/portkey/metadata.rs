@@ -30,13 +30,21 @@ const SUMMARY: [&str; 7] = [
     "last_synced_at",
 ];
 
-/// Everything that is known. Of what a check found and what the gateway told, the later one is shown, and nothing of the other.
+/// What is pushed and no check learns.
+const TOLD_ALONE: [&str; 3] = ["description", "website_url", FLAGS.0];
+
+/// Everything that is known. Of what a check found and what the gateway told, the later one is shown; of the other, what only that one can say.
 pub fn metadata(listing: &Listing, pushed: &Pushed) -> Value {
     let found_at = listing.offered().and(listing.health.last_succeeded_at);
     let mut introduction = if pushed.introduced_at > found_at {
         pushed.metadata.clone()
     } else {
-        found(listing)
+        let told = pushed.metadata.clone().into_iter();
+        let mut known: Map<_, _> = told
+            .filter(|(name, _)| TOLD_ALONE.contains(&name.as_str()))
+            .collect();
+        known.extend(found(listing));
+        known
     };
     let mut shown = Map::from_iter([("object".to_owned(), "metadata".into())]);
     for name in TEXTS.iter().map(|(name, _)| *name).chain([FLAGS.0]) {

@@ -255,6 +255,8 @@ pub enum Range<'a> {
     Tools(TenantId, ConnectionId, &'a ContractDigest),
     /// The tools of all contracts that a connection ever had.
     AllTools(TenantId, ConnectionId),
+    /// What is said of single users for a server.
+    UserAccesses(TenantId, ServerId),
     /// From one hour to another, both included.
     Samples(TenantId, ConnectionId, i64, i64),
     Incidents(TenantId, ConnectionId),
@@ -270,7 +272,8 @@ impl Range<'_> {
             Self::Connection(tenant, _)
             | Self::Connections(tenant, _)
             | Self::Tools(tenant, ..)
-            | Self::AllTools(tenant, _) => of_tenant(*tenant),
+            | Self::AllTools(tenant, _)
+            | Self::UserAccesses(tenant, _) => of_tenant(*tenant),
             Self::EntriesFrom(tenant, list, _)
             | Self::EntriesTo(tenant, list, _)
             | Self::EntriesWithin(tenant, list, ..)
@@ -302,6 +305,10 @@ impl Range<'_> {
                 format!("TOOLS#{id}#{digest}$"),
             ),
             Self::AllTools(_, id) => (format!("TOOLS#{id}#"), format!("TOOLS#{id}$")),
+            Self::UserAccesses(_, server) => (
+                format!("USERACCESS#{server}#"),
+                format!("USERACCESS#{server}$"),
+            ),
             Self::Samples(_, _, from, to) => (format!("HOUR#{from:08}"), format!("HOUR#{to:08}")),
             Self::Incidents(..) => ("INCIDENT#".to_owned(), "INCIDENT$".to_owned()),
             // Everything: ids are lower-case hexadecimal.

@@ -13,7 +13,7 @@ use crate::{
     ports::{Rows, Slice, Tenants, Window, Workspaces},
     right::{KeyVerb, Right, Scope},
     slug::Reference,
-    tenant::{TenantName, UserId, WorkspaceId},
+    tenant::{TenantId, TenantName, UserId, WorkspaceId},
     text::{Label, Text},
     timestamp::Timestamp,
     workspace::{Member, Workspace},
@@ -223,6 +223,8 @@ impl<S: Workspaces + Rows<KeyRecord>> Directory<S> {
     ) -> Result<(ApiKey, Option<Timestamp>)> {
         if before.id != caller.key {
             check_scopes(caller, before.kind, &before.scopes, &[])?;
+            self.may_act_for(caller, before.workspace, before.user)
+                .await?;
         }
         let now = self.clock.now();
         let key = ApiKey::new(before.tenant, before.id, self.ids.secret()?);
@@ -247,6 +249,14 @@ impl<S: Workspaces + Rows<KeyRecord>> Directory<S> {
     pub async fn revoke_key(&self, by: &Author, key: &KeyRecord) -> Result<()> {
         let record = self.key_record(by, Action::Delete, key, Vec::new(), self.clock.now())?;
         busy_if_stale(Rows::<KeyRecord>::discard(&self.store, key, Some(&record)).await)
+    }
+
+    /// Revokes a key of the gateway's, for the operator, who made it. Those of callers are not there.
+    pub async fn revoke_system_key(&self, tenant: TenantId, id: KeyId) -> Result<()> {
+        let key = self.store.key(tenant, id).await?;
+        let key = key.filter(|key| key.kind == KeyKind::System);
+        let key = key.ok_or(Error::NotFound(Noun::ApiKey))?;
+        busy_if_stale(Rows::<KeyRecord>::discard(&self.store, &key, None).await)
     }
 
     /// The workspace that a new key is for, and the user it acts as. A key for less than its kind reaches would reach further than its maker
@@ -281,7 +291,33 @@ impl<S: Workspaces + Rows<KeyRecord>> Directory<S> {
                 return Err(Error::invalid("/user_id", "is no user of this workspace"));
             }
         }
+        self.may_act_for(caller, Some(workspace.id), wanted.user)
+            .await?;
         Ok((Some(workspace.id), wanted.user))
+    }
+
+    /// Whoever holds a user's key acts for him. A user gets one for another only where he leads the workspace.
+    async fn may_act_for(
+        &self,
+        caller: &Caller,
+        workspace: Option<WorkspaceId>,
+        user: Option<UserId>,
+    ) -> Result<()> {
+        let (KeyKind::WorkspaceUser, Some(own), Some(workspace), Some(user)) =
+            (caller.kind, caller.user, workspace, user)
+        else {
+            return Ok(());
+        };
+        if user == own {
+            return Ok(());
+        }
+        let member = self.store.member(caller.tenant, workspace, own).await?;
+        match member {
+            Some(member) if member.role.leads() => Ok(()),
+            _ => Err(Error::NotAllowed(
+                "only admins and managers of a workspace may act for other users",
+            )),
+        }
     }
 
     fn key_record(

@@ -156,6 +156,79 @@ async fn what_the_gateway_pushes_is_kept_beside_what_checks_find() {
     assert!(left.iter().all(|sk| sk.starts_with("SERVER#")), "{left:?}");
 }
 
+/// Of what it pushes, what no check learns is shown also after a check.
+#[tokio::test]
+async fn what_no_check_learns_is_not_lost_to_one() {
+    let stack = TestStack::start().await;
+    let api = stack.portkey();
+    let peer = Peer::rmcp(Rmcp::ALL[0]).start().await;
+    let body = json!({ "name": "real", "url": peer.url, "auth_type": "none", "transport": "http" });
+    let (integration, server) = publish_of(&stack, "real", &body).await;
+    stack.tick().await;
+    let tools = format!("{SERVERS}/{server}/capabilities?type=tool");
+    let tool = ok(&api.get(&tools).await)["data"][0].clone();
+    let told = json!({ "capabilities": [
+        { "name": tool["name"], "type": "tool", "description": "another", "output_schema": { "type": "object" }, "icons": [{ "src": "x" }] },
+    ] });
+    let introduced = json!({ "server_name": "told", "website_url": "https://x.example", "capability_flags": { "tools": {} } });
+    ok(&api
+        .post(&format!("{SERVERS}/{server}/capabilities/sync"), &told)
+        .await);
+    ok(&api
+        .post(&format!("{SERVERS}/{server}/metadata/sync"), &introduced)
+        .await);
+    stack.clock.turn_seconds(60);
+    ok(&api
+        .post(&format!("{INTEGRATIONS}/{integration}/test"), &json!({}))
+        .await);
+    let shown = ok(&api.get(&tools).await)["data"][0].clone();
+    assert_eq!(
+        (&shown["output_schema"], &shown["icons"]),
+        (&json!({ "type": "object" }), &json!([{ "src": "x" }]))
+    );
+    assert_eq!(shown["description"], tool["description"]);
+    let shown = ok(&api.get(&format!("{SERVERS}/{server}/metadata")).await);
+    assert_eq!(
+        (
+            &shown["website_url"],
+            &shown["capability_flags"],
+            &shown["server_name"]
+        ),
+        (
+            &json!("https://x.example"),
+            &json!({ "tools": {} }),
+            &json!("real-server")
+        )
+    );
+}
+
+/// All who use an integration see what is told of it, so a workspace's key tells of its own integrations alone.
+#[tokio::test]
+async fn a_workspace_tells_nothing_of_what_others_use_as_well() {
+    let stack = TestStack::start().await;
+    let (_, server) = super::publish(&stack, "shared").await;
+    let scopes = [
+        "mcp_servers.update",
+        "workspace_mcp_integrations.update",
+        "workspace_mcp_integrations.create",
+        "mcp_servers.create",
+    ];
+    let own = super::key(&stack, "workspace/service", &scopes).await;
+    let own = stack.portkey_with(&own);
+    let made = ok(&own.post(INTEGRATIONS, &super::open("its own")).await);
+    let its = json!({ "name": "its own", "mcp_integration_id": made["id"] });
+    let its = text(&ok(&own.post(SERVERS, &its).await)["id"]);
+    let told = json!({ "capabilities": [{ "name": "forged", "type": "prompt" }] });
+    for what in ["capabilities/sync", "metadata/sync"] {
+        refused(
+            &own.post(&format!("{SERVERS}/{server}/{what}"), &told).await,
+            403,
+            "AB03",
+        );
+        ok(&own.post(&format!("{SERVERS}/{its}/{what}"), &told).await);
+    }
+}
+
 /// The gateway reads one page, so it is given everything at once, first what it must not let be called.
 #[tokio::test]
 async fn the_gateway_is_told_everything_at_once() {

@@ -392,6 +392,11 @@ async fn what_a_workspace_may_use_is_its_own_and_what_it_was_given() {
     let theirs = create(&api, &in_workspace("theirs", &other)).await;
     enable(&stack, &given, &own_workspace, true).await;
     let path = format!("{INTEGRATIONS}/{everyones}/workspaces");
+    // Where one thing is wrong, nothing happens.
+    let half_wrong = json!({ "workspaces": [{ "id": "ws-unknown", "enabled": false }], "global_workspace_access": { "enabled": true } });
+    let before = integration(&api, &everyones).await;
+    refused(&api.put(&path, &half_wrong).await, 400, "AB01");
+    assert_eq!(integration(&api, &everyones).await, before);
     ok(&api
         .put(
             &path,

@@ -336,12 +336,12 @@ async fn a_user_who_leaves_gets_no_key_meanwhile() {
     );
 }
 
-/// Tokens are seen with their second write; a server can go before the first and between the two.
+/// Tokens are seen with their second write; a server can go before the first and between the two, and they can come just before it goes.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn tokens_are_not_kept_for_a_server_that_went() {
+async fn tokens_are_not_kept_for_a_server_that_goes() {
     let watched = watched().await;
     let peer = Peer::hostile(Behaviour::Modern).start().await;
-    for is_second in [false, true] {
+    for meeting in ["before the first", "before the second", "at the end"] {
         let wanted = json!({ "name": "oauth", "url": peer.url, "auth_type": "oauth_auto", "transport": "http" });
         let (_, server) = super::publish_of(&watched, "oauth", &wanted).await;
         let mut keep = Deed::new(
@@ -357,10 +357,19 @@ async fn tokens_are_not_kept_for_a_server_that_went() {
             format!("{SERVERS}/{server}"),
             Value::Null,
         );
-        let (withdrawn, kept) = between(&watched, &keep, withdraw, move |seen| {
-            is_second != writes(seen, "Put", "provision")
-        })
-        .await;
+        let (withdrawn, kept) = if meeting == "at the end" {
+            let (kept, withdrawn) = between(&watched, &withdraw, keep, |seen| {
+                writes(seen, "Delete", "SERVER#")
+            })
+            .await;
+            (withdrawn, kept)
+        } else {
+            let is_second = meeting == "before the second";
+            between(&watched, &keep, withdraw, move |seen| {
+                is_second != writes(seen, "Put", "provision")
+            })
+            .await
+        };
         ok(&withdrawn);
         refused(&kept, 404, "AB08");
         assert_eq!(stored::flaws(&watched.stack.stack), Vec::<String>::new());

@@ -24,6 +24,10 @@ async fn handle(app: App, call: Call) -> Result<Reply> {
     let (said, global, replaces) = access(call.fields()?)?;
 
     let connection = named(&app, &call, Verb::Update).await?.connection;
+    let sharing = app.sharing()?;
+    let said = sharing
+        .resolve_workspaces(&call.caller, &connection, &said)
+        .await?;
     if let Some(enabled) = global {
         if connection.workspace.is_some() {
             return Err(Error::invalid(
@@ -41,8 +45,8 @@ async fn handle(app: App, call: Call) -> Result<Reply> {
             .edit(&call.author, call.tenant(), connection.id, None, edit)
             .await?;
     }
-    app.sharing()?
-        .share(&call.caller, &call.author, &connection, &said, replaces)
+    sharing
+        .share(&call.author, &connection, said, replaces)
         .await?;
 
     done()

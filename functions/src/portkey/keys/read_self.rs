@@ -25,6 +25,7 @@ pub const FUNCTION: Function =
 
 async fn handle(app: App, call: Call) -> Result<Reply> {
     let mut query = call.query()?;
+    query.drop_empty();
     let organisation = query
         .text::<Flag>("include_organisation")
         .is_some_and(|flag| flag.0);

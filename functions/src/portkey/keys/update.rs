@@ -6,11 +6,11 @@ use shared::{
     right::{KeyVerb, Right},
 };
 
-use super::{any_kind, named, settings};
+use super::{any_kind, named};
 use crate::{
     app::App,
     edge::{Call, Function, Reply},
-    portkey::{VOCABULARY, done, own_organisation},
+    portkey::{VOCABULARY, done, own_organisation, settings},
 };
 
 const RIGHTS: [Right; 3] = any_kind(KeyVerb::Update);

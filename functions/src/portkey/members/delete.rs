@@ -8,7 +8,7 @@ use shared::{
 use crate::{
     app::App,
     edge::{Call, Function, Reply},
-    portkey::{VOCABULARY, done, workspaces::named},
+    portkey::{ENOUGH_SECONDS, VOCABULARY, done, workspaces::named},
 };
 
 pub const FUNCTION: Function = VOCABULARY.endpoint(
@@ -17,15 +17,12 @@ pub const FUNCTION: Function = VOCABULARY.endpoint(
     |app, call| Box::pin(handle(app, call)),
 );
 
-/// Nothing is begun after so long; the caller waits for half a minute at most.
-const ENOUGH_SECONDS: i64 = 20;
-
 async fn handle(app: App, call: Call) -> Result<Reply> {
     let user = call.segment("user", Noun::Member)?;
     let until = app.clock().now().plus_seconds(ENOUGH_SECONDS);
 
     let workspace = named(&app, &call).await?;
-    app.directory()?
+    app.closing()?
         .leave(&call.author, &workspace, user, until)
         .await?;
 

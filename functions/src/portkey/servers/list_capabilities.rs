@@ -20,6 +20,7 @@ pub const FUNCTION: Function = VOCABULARY.endpoint(
 
 async fn handle(app: App, call: Call) -> Result<Reply> {
     let query = Query::read(&call)?;
+    call.caller.demand_unless_serving(Right::READ_SERVERS)?;
 
     let sharing = app.sharing()?;
     let server = named(&sharing, &call, query.workspace.as_ref()).await?;

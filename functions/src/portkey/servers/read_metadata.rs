@@ -17,6 +17,7 @@ pub const FUNCTION: Function = VOCABULARY.endpoint(
 
 async fn handle(app: App, call: Call) -> Result<Reply> {
     let workspace = workspace_in_query(&call)?;
+    call.caller.demand_unless_serving(Right::READ_SERVERS)?;
 
     let sharing = app.sharing()?;
     let server = named(&sharing, &call, workspace.as_ref()).await?;

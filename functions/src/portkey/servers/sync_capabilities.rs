@@ -1,7 +1,7 @@
 //! `POST /v1/mcp-servers/{id}/capabilities/sync`: tell which capabilities the gateway found on a server. Those known already stay.
 
 use serde_json::json;
-use shared::{error::Result, right::Right};
+use shared::{error::Result, integrations::demand_to_tell, right::Right};
 
 use super::{named, workspace_in_body, workspace_in_query};
 use crate::{
@@ -28,6 +28,7 @@ async fn handle(app: App, call: Call) -> Result<Reply> {
     let sharing = app.sharing()?;
     let server = named(&sharing, &call, in_body.or(in_query).as_ref()).await?;
     let listing = sharing.connection_behind(&server).await?;
+    demand_to_tell(&call.caller, &listing.connection)?;
     let found = Some(found.unwrap_or_default());
     let synced_at = sharing
         .keep_pushed(&call.author, &listing, found, None)

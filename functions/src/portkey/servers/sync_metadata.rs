@@ -1,7 +1,7 @@
 //! `POST /v1/mcp-servers/{id}/metadata/sync`: tell how the server behind an integration introduced itself.
 
 use serde_json::json;
-use shared::{error::Result, right::Right};
+use shared::{error::Result, integrations::demand_to_tell, right::Right};
 
 use super::{named, workspace_in_body, workspace_in_query};
 use crate::{
@@ -31,6 +31,7 @@ async fn handle(app: App, call: Call) -> Result<Reply> {
     let sharing = app.sharing()?;
     let server = named(&sharing, &call, in_body.or(in_query).as_ref()).await?;
     let listing = sharing.connection_behind(&server).await?;
+    demand_to_tell(&call.caller, &listing.connection)?;
     let synced_at = sharing
         .keep_pushed(&call.author, &listing, None, Some(told))
         .await?;

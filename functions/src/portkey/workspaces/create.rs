@@ -6,7 +6,7 @@ use super::Workspace;
 use crate::{
     app::App,
     edge::{Call, Function, Reply},
-    portkey::{VOCABULARY, keys::settings, members, own_organisation},
+    portkey::{VOCABULARY, members, own_organisation, settings},
 };
 
 pub const FUNCTION: Function = VOCABULARY.endpoint(

@@ -10,7 +10,7 @@ use super::named;
 use crate::{
     app::App,
     edge::{Call, Function, Reply},
-    portkey::{VOCABULARY, done},
+    portkey::{ENOUGH_SECONDS, VOCABULARY, done},
 };
 
 pub const FUNCTION: Function = VOCABULARY.endpoint(
@@ -21,9 +21,6 @@ pub const FUNCTION: Function = VOCABULARY.endpoint(
 
 /// A name and a flag.
 const MAX_BODY_BYTES: usize = 4096;
-/// Nothing is begun after so long; the caller waits for half a minute at most.
-const ENOUGH_SECONDS: i64 = 20;
-
 async fn handle(app: App, call: Call) -> Result<Reply> {
     let (name, forced) = parse(&call)?;
     let until = app.clock().now().plus_seconds(ENOUGH_SECONDS);

@@ -6,7 +6,7 @@ use super::named;
 use crate::{
     app::App,
     edge::{Call, Function, Reply},
-    portkey::{VOCABULARY, done, keys::settings, own_organisation},
+    portkey::{VOCABULARY, done, own_organisation, settings},
 };
 
 pub const FUNCTION: Function = VOCABULARY.endpoint(

@@ -355,6 +355,10 @@ impl Stored for UserAccess {
     fn revision(&self) -> u64 {
         self.revision
     }
+
+    fn stands_on(&self) -> Vec<Ground<'_>> {
+        vec![(Key::Server(self.tenant, self.server), Noun::Server)]
+    }
 }
 
 impl Stored for UserConnection {

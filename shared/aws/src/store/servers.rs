@@ -14,7 +14,10 @@ use shared::{
 };
 
 use super::DynamoStore;
-use crate::keys::{Key, List, SlugKind};
+use crate::{
+    items,
+    keys::{Key, List, Range, SlugKind},
+};
 
 #[async_trait]
 impl Servers for DynamoStore {
@@ -73,6 +76,11 @@ impl Servers for DynamoStore {
         user: UserId,
     ) -> Result<Option<UserAccess>> {
         self.find(&Key::UserAccess(tenant, server, user)).await
+    }
+
+    async fn user_accesses(&self, tenant: TenantId, server: ServerId) -> Result<Vec<UserAccess>> {
+        let found = super::all(self.query(&Range::UserAccesses(tenant, server))).await?;
+        found.into_iter().map(items::noun).collect()
     }
 
     async fn of_users(

@@ -1,6 +1,6 @@
 //! Lists of keys: of a workspace, of the kinds that one may list, page by page.
 
-use harness::stack::TestStack;
+use harness::{stack::TestStack, stored};
 use serde_json::{Value, json};
 
 use super::super::{key, ok, refused, text};
@@ -240,6 +240,23 @@ async fn the_gateways_keys_are_in_no_list_and_cannot_be_touched() {
     ] {
         refused(&answer, 403, "AB03");
     }
+
+    // The operator who made it ends it, and no other key, and nobody else's.
+    let (acme, evil) = (&stack.acme().tenant_id, &stack.evil().tenant_id);
+    let callers = text(&ok(&api.get(KEYS).await)["data"][0]["id"]);
+    for (tenant, key, told) in [
+        (evil, &id, "API key not found"),
+        (acme, &callers, "API key not found"),
+    ] {
+        let event = json!({ "tenantId": tenant, "keyId": key });
+        let refused = stack.invoke("revoke-system-key", event).await.unwrap_err();
+        assert!(refused.to_string().contains(told), "{refused}");
+    }
+    let event = json!({ "tenantId": acme, "keyId": id });
+    stack.invoke("revoke-system-key", event).await.unwrap();
+    let own = gateway.get(&format!("{KEYS}/self/details")).await;
+    refused(&own, 401, "AB05");
+    assert_eq!(stored::flaws(&stack.stack), Vec::<String>::new());
 }
 
 #[tokio::test]

@@ -371,3 +371,43 @@ async fn a_users_key_is_for_a_user_of_that_workspace() {
         .await);
     assert_eq!(own["data"]["api_key_details"]["user_id"], json!(stranger));
 }
+
+/// Who holds a user's key acts for him, so a user gets one for another only where he leads the workspace.
+#[tokio::test]
+async fn a_user_gets_no_key_for_another_unless_he_leads() {
+    let stack = TestStack::start().await;
+    let (api, path) = (stack.portkey(), format!("{KEYS}/workspace/user"));
+    let user = |n: u8| format!("7f000000-0000-4000-8000-00000000000{n}");
+    let users = "/v1/admin/workspaces/ws-default/users";
+    ok(&api
+        .post(users, &json!({ "users": [user(1), user(2)] }))
+        .await);
+    let scopes = [
+        "mcp.invoke",
+        "workspace_user_api_keys.create",
+        "workspace_user_api_keys.rotate",
+    ];
+    let wanted = |user: &str| json!({ "name": "x", "scopes": scopes, "workspace_id": "ws-default", "user_id": user });
+    let (others, _) = make(&api, "workspace/user", &wanted(&user(2))).await;
+    let (_, his) = make(&api, "workspace/user", &wanted(&user(1))).await;
+    let his = stack.portkey_with(&his);
+    ok(&his.post(&path, &wanted(&user(1))).await);
+    let rotate = format!("{KEYS}/{others}/rotate");
+    for leads in [false, true] {
+        if leads {
+            let role = json!({ "role": "manager" });
+            ok(&api.put(&format!("{users}/{}", user(1)), &role).await);
+        }
+        for answer in [
+            his.post(&path, &wanted(&user(2))).await,
+            his.post(&rotate, &json!({})).await,
+        ] {
+            if leads {
+                ok(&answer);
+            } else {
+                let told = refused(&answer, 403, "AB03");
+                assert!(told.contains("only admins and managers"), "{told}");
+            }
+        }
+    }
+}

@@ -269,3 +269,54 @@ async fn who_was_to_go_and_is_added_again_stays() {
     ok(&api.post("/v1/api-keys/workspace/user", &body).await);
     assert!(opens(&watched, &key).await);
 }
+
+/// His tokens on servers and what was said of him there go with him, and are not there when he comes back.
+#[tokio::test]
+async fn what_he_had_on_servers_goes_with_him() {
+    let stack = TestStack::start().await;
+    let (api, id) = (stack.portkey(), user(1));
+    let open = json!({ "name": "x", "url": "https://mcp.example.com", "auth_type": "oauth_auto", "transport": "http" });
+    let (_, server) = super::super::publish_of(&stack, "x", &open).await;
+    let (tokens, access) = (
+        format!("{SERVERS}/{server}/tokens"),
+        format!("{SERVERS}/{server}/user-access?workspace_id=ws-default"),
+    );
+    let connections = format!("{SERVERS}/{server}/connections?workspace_id=ws-default");
+    let grant = json!({ "access_token": "s3cret", "token_type": "Bearer" });
+    let scopes = ["mcp.invoke", "mcp_servers.update", "mcp_servers.read"];
+    for user in [&id, &user(2)] {
+        join(&api, DEFAULT, json!([user])).await;
+        let body =
+            json!({ "name": "x", "workspace_id": "ws-default", "user_id": user, "scopes": scopes });
+        let made = ok(&api.post("/v1/api-keys/workspace/user", &body).await);
+        let his = stack.portkey_with(made["key"].as_str().unwrap());
+        ok(&his.put(&tokens, &grant).await);
+        let said = json!({ "user_access": [{ "user_id": user, "enabled": false }] });
+        ok(&api.put(&access, &said).await);
+    }
+    assert_eq!(ok(&api.get(&connections).await)["total"], 2);
+    ok(&api.delete(&format!("{DEFAULT}/{id}")).await);
+    assert_eq!(ok(&api.get(&connections).await)["total"], 1);
+    join(&api, DEFAULT, json!([id])).await;
+    let listed = ok(&api.get(&access).await);
+    let of = |user: &str| {
+        let all = listed["data"].as_array().unwrap();
+        let found = all.iter().find(|item| item["user_id"] == user).unwrap();
+        (
+            found["has_override"].clone(),
+            found["connection_status"].clone(),
+        )
+    };
+    assert_eq!(of(&id), (json!(false), json!("not_connected")));
+    assert_eq!(of(&user(2)), (json!(true), json!("connected")));
+    assert_eq!(stored::flaws(&stack.stack), Vec::<String>::new());
+
+    // And with a server goes what is said of anybody there.
+    ok(&api.delete(&format!("{SERVERS}/{server}")).await);
+    let items = stored::items(&stack.stack);
+    assert!(
+        items
+            .iter()
+            .all(|item| !item.sk().contains(&format!("USERACCESS#{server}")))
+    );
+}

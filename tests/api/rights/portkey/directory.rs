@@ -186,10 +186,24 @@ async fn close(scene: &Scene) {
     let server = id_of(&ok(api.post(SERVERS, &server).await));
     let key =
         json!({ "name": "his", "workspace_id": full, "user_id": FIRST, "scopes": ["mcp.invoke"] });
-    let made = ok(api.post(&format!("{KEYS}/workspace/user"), &key).await);
-    let user = scene.watched.portkey_with(made["key"].as_str().unwrap());
     let path = format!("{SERVERS}/{server}/tokens");
-    ask(&user, &path, &[("PUT", "", grant("one"), 200)]).await;
+    let access = json!({ "user_access": [{ "user_id": FIRST, "enabled": true }] });
+    for round in 0..2 {
+        let made = ok(api.post(&format!("{KEYS}/workspace/user"), &key).await);
+        let user = scene.watched.portkey_with(made["key"].as_str().unwrap());
+        ask(&user, &path, &[("PUT", "", grant("one"), 200)]).await;
+        ok(api
+            .put(&format!("{SERVERS}/{server}/user-access"), &access)
+            .await);
+        if round == 0 {
+            // He goes with all that he has, and comes back.
+            let requests = [
+                ("DELETE", &*format!("/full/users/{FIRST}"), Value::Null, 200),
+                ("POST", "/full/users", json!({ "id": FIRST }), 200),
+            ];
+            ask(api, WORKSPACES, &requests).await;
+        }
+    }
     let test = format!("{INTEGRATIONS}/{own}/test");
     ask(api, &test, &[("POST", "", Value::Null, 200)]).await;
     let forced = json!({ "force_delete": true });
@@ -231,5 +245,10 @@ async fn operator(scene: &Scene) {
     let nobody = json!({ "tenantId": UNKNOWN });
     assert!(watched.invoke("create-system-key", nobody).await.is_err());
     let acme = json!({ "tenantId": watched.acme().tenant_id });
-    assert!(watched.invoke("create-system-key", acme).await.is_ok());
+    let made = watched.invoke("create-system-key", acme).await.unwrap();
+    let key = json!({ "tenantId": watched.acme().tenant_id, "keyId": made["keyId"] });
+    for is_there in [true, false] {
+        let revoked = watched.invoke("revoke-system-key", key.clone()).await;
+        assert_eq!(revoked.is_ok(), is_there);
+    }
 }
