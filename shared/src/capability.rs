@@ -120,8 +120,7 @@ impl Capability {
 
     /// The same with nothing but what checks do not learn of a tool; nothing where that is all.
     pub fn beyond_checks(mut self) -> Option<Self> {
-        self.members
-            .retain(|name, _| UNCHECKED.contains(&name.as_str()));
+        self.members.retain(|name, _| is_unchecked(name));
         (!self.members.is_empty()).then_some(self)
     }
 
@@ -148,6 +147,10 @@ impl From<Tool> for Capability {
             members,
         }
     }
+}
+
+fn is_unchecked(member: &str) -> bool {
+    UNCHECKED.contains(&member)
 }
 
 fn has_type(member: &str, value: &Value) -> bool {
@@ -365,6 +368,12 @@ pub fn effective(
         }
         known.insert(title, (capability, created_at, updated_at));
     }
+    // A tool that no check finds any more is gone, where nobody told more of it than checks leave out.
+    known.retain(|(kind, _), (capability, ..)| {
+        let members = &capability.members;
+        let is_whole = members.is_empty() || members.keys().any(|name| !is_unchecked(name));
+        *kind != Kind::Tool || is_whole
+    });
     known
         .into_values()
         .map(|(capability, created_at, updated_at)| {

@@ -84,8 +84,9 @@ impl<S: ClosingStore> Closing<S> {
         self.directory
             .revoke_keys_of(by, workspace, user, until)
             .await?;
-        let mut window = FIRST;
+        let (mut window, mut total) = (FIRST, None);
         loop {
+            self.directory.in_time(until, Noun::Member)?;
             let page = self
                 .sharing
                 .store
@@ -96,10 +97,14 @@ impl<S: ClosingStore> Closing<S> {
                 self.tokens.forget(by, server, user).await?;
                 self.sharing.forget_user(server, user).await?;
             }
-            if !page.has_more {
+            // Where one was removed meanwhile, another has moved in front of where we look next; then we begin anew.
+            if *total.get_or_insert(page.total) != page.total {
+                (window, total) = (FIRST, None);
+            } else if page.has_more {
+                window.offset += page.items.len();
+            } else {
                 break;
             }
-            window.offset += page.items.len();
         }
         self.directory.dismiss(by, workspace, &member).await
     }

@@ -92,8 +92,21 @@ const HARMLESS_WITHIN: [(&str, &[&str]); 3] = [
 /// Headers that a configuration may set, though we have values of our own for them, or none.
 const USUAL_HEADERS: [&str; 2] = ["cookie", "user-agent"];
 
-/// Addresses for people to read at: nothing is sent there.
-const FOR_READERS: [&str; 4] = ["client_uri", "logo_uri", "tos_uri", "policy_uri"];
+/// Members to whose addresses nothing is sent: they are for people to read, or names in the form of an address.
+const NOWHERE: [&str; 12] = [
+    "client_uri",
+    "logo_uri",
+    "tos_uri",
+    "policy_uri",
+    "scope",
+    "scopes",
+    "scopes_supported",
+    "requiredClaims",
+    "audience",
+    "client_name",
+    "software_id",
+    "contacts",
+];
 
 /// Deeper than this nothing is read.
 const MAX_DEPTH: usize = 16;
@@ -495,12 +508,18 @@ fn leads_elsewhere(given: &Value, stored: Option<&Value>) -> bool {
         }),
         Value::Object(members) => members.iter().any(|(name, value)| {
             let there = stored.and_then(|stored| stored.get(name));
-            !FOR_READERS.contains(&name.as_str()) && leads_elsewhere(value, there)
+            !NOWHERE.contains(&name.as_str()) && leads_elsewhere(value, there)
         }),
-        Value::Array(items) => items.iter().enumerate().any(|(index, item)| {
-            let there = stored.and_then(|stored| stored.get(index));
-            leads_elsewhere(item, there)
-        }),
+        // Items have no names, so any of those that were there will do.
+        Value::Array(items) => {
+            let there = stored
+                .and_then(Value::as_array)
+                .map_or(&[][..], Vec::as_slice);
+            items.iter().any(|item| {
+                leads_elsewhere(item, None)
+                    && there.iter().all(|there| leads_elsewhere(item, Some(there)))
+            })
+        }
         _ => false,
     }
 }
@@ -666,6 +685,15 @@ mod tests {
             // For people to read at.
             (
                 json!({ "oauth_metadata": { "logo_uri": "https://cdn.example/logo", "client_secret": MASK } }),
+                true,
+            ),
+            // Of several, those that were there before.
+            (
+                json!({ "oauth_metadata": { "redirect_uris": ["https://gateway.example/b", "https://gateway.example/a"], "client_secret": MASK } }),
+                true,
+            ),
+            (
+                json!({ "oauth_metadata": { "scope": "https://graph.example/.default", "client_secret": MASK } }),
                 true,
             ),
             // All of it anew.

@@ -415,7 +415,7 @@ impl<S: Servers + Workspaces + Integrations + Rows<Server>> Sharing<S> {
 
     /// What users may who are not named.
     pub async fn set_default_access(&self, by: &Author, before: &Server, rule: Rule) -> Result<()> {
-        if before.default_access == rule {
+        if before.default_access == rule && !before.closing {
             return Ok(());
         }
         let now = self.clock.now();
@@ -538,6 +538,7 @@ impl<S: Servers + Workspaces + Rows<UserAccess>> Sharing<S> {
                     let new = UserAccess {
                         tenant: server.tenant,
                         server: server.id,
+                        workspace: Some(server.workspace),
                         user,
                         enabled,
                         updated_at: now,
@@ -585,8 +586,10 @@ pub fn server_deed<'a>(
     }
 }
 
+/// Who edits it wants it to stay, whatever removal was begun.
 fn touched(before: &Server, now: Timestamp) -> Server {
     Server {
+        closing: false,
         updated_at: now,
         revision: before.revision + 1,
         ..before.clone()

@@ -336,6 +336,108 @@ async fn a_user_who_leaves_gets_no_key_meanwhile() {
     );
 }
 
+/// What a user has on servers goes before he does, so nothing is given to him after that.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_user_who_leaves_is_given_nothing_meanwhile() {
+    let watched = watched().await;
+    let peer = Peer::hostile(Behaviour::Modern).start().await;
+    let wanted =
+        json!({ "name": "oauth", "url": peer.url, "auth_type": "oauth_auto", "transport": "http" });
+    let (_, server) = super::publish_of(&watched, "oauth", &wanted).await;
+    let user = &watched.acme().user_id;
+    let leaving = || {
+        let path = format!("{WORKSPACES}/ws-default/users/{user}");
+        Deed::new("portkey-members-delete", Method::DELETE, path, Value::Null)
+    };
+    let access = || {
+        Deed::new(
+            "portkey-servers-update-user-access",
+            Method::PUT,
+            format!("{SERVERS}/{server}/user-access?workspace_id=ws-default"),
+            json!({ "user_access": [{ "user_id": user, "enabled": true }] }),
+        )
+    };
+    let back = json!({ "users": [user] });
+    let is_last = |seen: &SeenRequest| writes(seen, "Delete", "MEMBER#");
+    let (said, left) = between(&watched, &leaving(), access(), is_last).await;
+    ok(&left);
+    assert_eq!(refused(&said, 404, "AB08"), "workspace user not found");
+    ok(&watched
+        .portkey()
+        .post(&format!("{WORKSPACES}/ws-default/users"), &back)
+        .await);
+    let (left, said) = between(&watched, &access(), leaving(), |_| true).await;
+    ok(&left);
+    refused(&said, 404, "AB08");
+
+    // His own tokens, stored by a request that was let in while he had a key.
+    ok(&watched
+        .portkey()
+        .post(&format!("{WORKSPACES}/ws-default/users"), &back)
+        .await);
+    let body = json!({ "name": "x", "workspace_id": "ws-default", "user_id": user, "scopes": ["mcp.invoke"] });
+    for is_second in [false, true] {
+        let made = ok(&watched
+            .portkey()
+            .post("/v1/api-keys/workspace/user", &body)
+            .await);
+        let mut keep = Deed::new(
+            "portkey-servers-write-tokens",
+            Method::PUT,
+            format!("{SERVERS}/{server}/tokens"),
+            json!({ "access_token": "s3cret", "token_type": "Bearer" }),
+        );
+        keep.key = Some(text(&made["key"]));
+        let (left, kept) = between(&watched, &keep, leaving(), move |seen| {
+            is_second != writes(seen, "Put", "provision")
+        })
+        .await;
+        // One whose tokens are just being written may have to be asked again.
+        if left.status == 409 {
+            watched.clock.turn_seconds(120);
+            ok(&leaving().ask(&watched).await);
+        }
+        refused(&kept, 404, "AB08");
+        assert_eq!(watched.sweep().await["failed"], 0);
+        assert_eq!(stored::flaws(&watched.stack.stack), Vec::<String>::new());
+        assert_eq!(
+            stored::user_connections(&stored::items(&watched.stack.stack)),
+            []
+        );
+        ok(&watched
+            .portkey()
+            .post(&format!("{WORKSPACES}/ws-default/users"), &back)
+            .await);
+    }
+}
+
+/// A server whose removal was begun and not ended takes tokens again once somebody edits it.
+#[tokio::test]
+async fn a_server_that_stays_takes_tokens_again() {
+    let watched = watched().await;
+    let peer = Peer::hostile(Behaviour::Modern).start().await;
+    let wanted =
+        json!({ "name": "oauth", "url": peer.url, "auth_type": "oauth_auto", "transport": "http" });
+    let (_, server) = super::publish_of(&watched, "oauth", &wanted).await;
+    let path = format!("{SERVERS}/{server}");
+    watched.disturb(1..1000, Fault::Throttle);
+    let begun = watched.portkey().delete(&path).await;
+    assert_ne!(begun.status, 200, "{begun:?}");
+    watched.calm();
+    let user = watched.portkey_with(&watched.acme().workspace_user_key);
+    let tokens = json!({ "access_token": "s3cret", "token_type": "Bearer" });
+    refused(
+        &user.put(&format!("{path}/tokens"), &tokens).await,
+        404,
+        "AB08",
+    );
+    ok(&watched
+        .portkey()
+        .put(&path, &json!({ "name": "stays" }))
+        .await);
+    ok(&user.put(&format!("{path}/tokens"), &tokens).await);
+}
+
 /// Tokens are seen with their second write; a server can go before the first and between the two, and they can come just before it goes.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn tokens_are_not_kept_for_a_server_that_goes() {

@@ -357,7 +357,12 @@ impl Stored for UserAccess {
     }
 
     fn stands_on(&self) -> Vec<Ground<'_>> {
-        vec![(Key::Server(self.tenant, self.server), Noun::Server)]
+        let server = (Key::Server(self.tenant, self.server), Noun::Server);
+        let member = self.workspace.map(|workspace| {
+            let member = Key::Member(self.tenant, workspace, self.user);
+            (member, Noun::Member)
+        });
+        [server].into_iter().chain(member).collect()
     }
 }
 
@@ -385,9 +390,15 @@ impl Stored for UserConnection {
     }
 
     fn stands_on(&self) -> Vec<Ground<'_>> {
-        let server = (Key::Server(self.tenant, self.server), Noun::Server);
-        // Nobody can see one without its secret yet, and its server may go.
-        self.is_visible().then_some(server).into_iter().collect()
+        // Nobody can see one without its secret yet, and what it is made for may go.
+        if !self.is_visible() {
+            return Vec::new();
+        }
+        let member = Key::Member(self.tenant, self.workspace, self.user);
+        vec![
+            (Key::Server(self.tenant, self.server), Noun::Server),
+            (member, Noun::Member),
+        ]
     }
 
     fn item(&self) -> Result<Item> {
