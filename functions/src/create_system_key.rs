@@ -3,10 +3,7 @@
 //! `{"tenantId": "…"}`. Whoever holds this key is shown the secrets of what the gateway serves.
 
 use serde_json::{Value, json};
-use shared::{
-    error::{Error, Result},
-    tenant::TenantId,
-};
+use shared::{error::Result, tenant::TenantId};
 
 use crate::{
     app::App,
@@ -22,10 +19,7 @@ pub const FUNCTION: Function = Function {
 };
 
 async fn handle(app: App, event: Event) -> Result<Value> {
-    let Value::Object(members) = event.payload else {
-        return Err(Error::invalid("", "must be a JSON object"));
-    };
-    let tenant = parse(Fields::of_body(members))?;
+    let tenant = parse(event.fields()?)?;
 
     let key = app.system_keys()?.make(tenant).await?;
 

@@ -4,10 +4,7 @@
 //! named. That of the gateway is `system`.
 
 use serde_json::{Map, Value, json};
-use shared::{
-    caller::KeyKind,
-    error::{Error, Result},
-};
+use shared::{caller::KeyKind, error::Result};
 
 use crate::{
     app::App,
@@ -23,10 +20,7 @@ pub const FUNCTION: Function = Function {
 };
 
 async fn handle(app: App, event: Event) -> Result<Value> {
-    let Value::Object(members) = event.payload else {
-        return Err(Error::invalid("", "must be a JSON object"));
-    };
-    let (name, kinds) = parse(Fields::of_body(members))?;
+    let (name, kinds) = parse(event.fields()?)?;
 
     let created = app.tenant_creator()?.create(name, &kinds).await?;
 

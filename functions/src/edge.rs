@@ -18,7 +18,7 @@ use shared::{
 
 pub use lambda_http::lambda_runtime::Context;
 
-use crate::{app::App, log};
+use crate::{app::App, fields::Fields, log};
 pub use crate::{call::Call, reply::Reply};
 
 /// One Lambda.
@@ -81,6 +81,16 @@ pub struct Event {
     pub payload: Value,
     /// When Lambda will end this invocation.
     pub deadline: Timestamp,
+}
+
+impl Event {
+    /// The members of an event that an operator wrote.
+    pub fn fields(self) -> Result<Fields> {
+        match self.payload {
+            Value::Object(members) => Ok(Fields::of_body(members)),
+            _ => Err(Error::invalid("", "must be a JSON object")),
+        }
+    }
 }
 
 /// Runs one function until Lambda ends it.

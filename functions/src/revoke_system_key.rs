@@ -3,11 +3,7 @@
 //! `{"tenantId": "…", "keyId": "…"}`, as `create-system-key` gave it.
 
 use serde_json::{Value, json};
-use shared::{
-    caller::KeyId,
-    error::{Error, Result},
-    tenant::TenantId,
-};
+use shared::{caller::KeyId, error::Result, tenant::TenantId};
 
 use crate::{
     app::App,
@@ -23,10 +19,7 @@ pub const FUNCTION: Function = Function {
 };
 
 async fn handle(app: App, event: Event) -> Result<Value> {
-    let Value::Object(members) = event.payload else {
-        return Err(Error::invalid("", "must be a JSON object"));
-    };
-    let (tenant, key) = parse(Fields::of_body(members))?;
+    let (tenant, key) = parse(event.fields()?)?;
 
     app.directory()?.revoke_system_key(tenant, key).await?;
 

@@ -61,9 +61,8 @@ pub fn is_enabled(
 pub struct UserAccess {
     pub tenant: TenantId,
     pub server: ServerId,
-    /// The server's. Absent on rows from before it was kept.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub workspace: Option<WorkspaceId>,
+    /// The server's.
+    pub workspace: WorkspaceId,
     pub user: UserId,
     pub enabled: bool,
     pub updated_at: Timestamp,

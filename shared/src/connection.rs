@@ -157,6 +157,14 @@ impl HeaderName {
     }
 }
 
+/// Whether a text has none but the characters of a header's name (RFC 9110, 5.6.2).
+pub(crate) fn is_token(text: &str) -> bool {
+    !text.is_empty()
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
+}
+
 /// Headers that steer the connection or the protocol. A credential must not be able to.
 const RESERVED_HEADERS: [&str; 18] = [
     "accept",
@@ -187,10 +195,7 @@ impl TryFrom<String> for HeaderName {
         if name.is_empty() || name.len() > 128 {
             return Err(ParseError("must be 1 to 128 characters"));
         }
-        if !name
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
-        {
+        if !is_token(&name) {
             return Err(ParseError("must be a valid HTTP header name"));
         }
         if RESERVED_HEADERS.contains(&name.as_str())

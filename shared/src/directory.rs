@@ -72,6 +72,21 @@ fn no_workspace() -> Error {
     )
 }
 
+/// Whether a user leads a workspace: nobody else acts on other users, or for them.
+pub(crate) async fn demand_lead(
+    store: &impl Workspaces,
+    tenant: TenantId,
+    workspace: WorkspaceId,
+    user: UserId,
+) -> Result<()> {
+    match store.member(tenant, workspace, user).await? {
+        Some(member) if member.role.leads() => Ok(()),
+        _ => Err(Error::NotAllowed(
+            "only admins and managers of a workspace may act on other users",
+        )),
+    }
+}
+
 /// The same where an organisation's key need not name one.
 pub async fn named_workspace(
     store: &impl Workspaces,
@@ -292,11 +307,7 @@ impl<S: Workspaces + Rows<Workspace> + Rows<Member>> Directory<S> {
         // From here on nothing can be added, so what is found now is all there will be.
         if let Err(error) = self.demand_empty(&shut).await {
             if !workspace.closing {
-                let reopened = Workspace {
-                    closing: false,
-                    revision: shut.revision + 1,
-                    ..shut.clone()
-                };
+                let reopened = shut.closing(false);
                 // Should that fail, an edit reopens it, and whoever asks for its removal again goes on.
                 let _ = Rows::<Workspace>::exchange(&self.store, &shut, &reopened, None).await;
             }
@@ -351,11 +362,7 @@ impl<S: Workspaces + Rows<Workspace> + Rows<Member>> Directory<S> {
         if workspace.closing {
             return Ok(workspace.clone());
         }
-        let after = Workspace {
-            closing: true,
-            revision: workspace.revision + 1,
-            ..workspace.clone()
-        };
+        let after = workspace.closing(true);
         let done = Rows::<Workspace>::exchange(&self.store, workspace, &after, None).await;
         busy_if_stale(done).map(|()| after)
     }

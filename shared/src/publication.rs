@@ -6,7 +6,7 @@ use crate::{
     caller::{Caller, KeyKind},
     capability::{self, Effective, Pushed, Switch, Toggles},
     connection::ConnectionId,
-    directory::{named_workspace, workspace_of},
+    directory::{demand_lead, named_workspace, workspace_of},
     error::{Error, Noun, Result, busy_if_stale},
     integrations::{Sharing, switch},
     ports::{Integrations, Listing, Rows, Servers, Slice, Window, Workspaces},
@@ -153,17 +153,8 @@ impl<S: Servers + Workspaces> Sharing<S> {
         match named {
             Some(other) if other != own => {
                 caller.demand(right)?;
-                let member = self
-                    .store
-                    .member(caller.tenant, server.workspace, own)
-                    .await?;
-                if member.is_some_and(|member| member.role.leads()) {
-                    Ok(Subject::User(other))
-                } else {
-                    Err(Error::NotAllowed(
-                        "only admins and managers of a workspace may act on other users",
-                    ))
-                }
+                demand_lead(&self.store, caller.tenant, server.workspace, own).await?;
+                Ok(Subject::User(other))
             }
             _ => Ok(Subject::User(own)),
         }
@@ -450,11 +441,7 @@ impl<S: TokenStore + Servers + Rows<Server> + Rows<UserAccess>> Sharing<S> {
         let mut server = server.clone();
         if !server.closing {
             let before = server;
-            server = Server {
-                closing: true,
-                revision: before.revision + 1,
-                ..before.clone()
-            };
+            server = before.closing(true);
             busy_if_stale(Rows::<Server>::exchange(&self.store, &before, &server, None).await)?;
         }
         let server = &server;
@@ -538,7 +525,7 @@ impl<S: Servers + Workspaces + Rows<UserAccess>> Sharing<S> {
                     let new = UserAccess {
                         tenant: server.tenant,
                         server: server.id,
-                        workspace: Some(server.workspace),
+                        workspace: server.workspace,
                         user,
                         enabled,
                         updated_at: now,

@@ -76,3 +76,15 @@ pub struct Server {
     /// Counts the writes of this row.
     pub revision: u64,
 }
+
+impl Server {
+    /// The same about to go, or staying after all.
+    #[must_use]
+    pub fn closing(&self, closing: bool) -> Self {
+        Self {
+            closing,
+            revision: self.revision + 1,
+            ..self.clone()
+        }
+    }
+}

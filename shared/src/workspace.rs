@@ -38,6 +38,18 @@ pub struct Workspace {
     pub revision: u64,
 }
 
+impl Workspace {
+    /// The same about to go, or staying after all.
+    #[must_use]
+    pub fn closing(&self, closing: bool) -> Self {
+        Self {
+            closing,
+            revision: self.revision + 1,
+            ..self.clone()
+        }
+    }
+}
+
 /// What a member may do in a workspace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

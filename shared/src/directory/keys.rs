@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::{Directory, amended, changed, named_workspace, settings, workspace_of};
+use super::{Directory, amended, changed, demand_lead, named_workspace, settings, workspace_of};
 use crate::{
     audit::{Action, Author, Deed, Record, ResourceKind},
     caller::{
@@ -311,13 +311,7 @@ impl<S: Workspaces + Rows<KeyRecord>> Directory<S> {
         if user == own {
             return Ok(());
         }
-        let member = self.store.member(caller.tenant, workspace, own).await?;
-        match member {
-            Some(member) if member.role.leads() => Ok(()),
-            _ => Err(Error::NotAllowed(
-                "only admins and managers of a workspace may act for other users",
-            )),
-        }
+        demand_lead(&self.store, caller.tenant, workspace, own).await
     }
 
     fn key_record(

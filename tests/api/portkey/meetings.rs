@@ -336,6 +336,41 @@ async fn a_user_who_leaves_gets_no_key_meanwhile() {
     );
 }
 
+/// Keys are read a hundred at a time. One that is removed meanwhile moves the others forward, and none of his may slip through there.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn no_key_of_his_is_passed_over_while_others_are_removed() {
+    let watched = watched().await;
+    let api = watched.portkey();
+    let mut made = Vec::new();
+    // The first and the one at the beginning of the second hundred are his; two came with the tenant.
+    for number in 0..99 {
+        let kind = if [0, 98].contains(&number) {
+            "user"
+        } else {
+            "service"
+        };
+        made.push(ok(&key(kind, "ws-default").ask(&watched).await));
+    }
+    let other = format!("/v1/api-keys/{}", text(&made[1]["id"]));
+    let removal = Deed::new("portkey-keys-delete", Method::DELETE, other, Value::Null);
+    let leaving = Deed::new(
+        "portkey-members-delete",
+        Method::DELETE,
+        format!("{WORKSPACES}/ws-default/users/{USER}"),
+        Value::Null,
+    );
+    let (removed, left) = between(&watched, &leaving, removal, |seen| {
+        writes(seen, "Delete", "KEY#")
+    })
+    .await;
+    ok(&removed);
+    ok(&left);
+    for of_his in [&made[0], &made[98]] {
+        let path = format!("/v1/api-keys/{}", text(&of_his["id"]));
+        refused(&api.get(&path).await, 404, "AB08");
+    }
+}
+
 /// What a user has on servers goes before he does, so nothing is given to him after that.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_user_who_leaves_is_given_nothing_meanwhile() {

@@ -1,4 +1,4 @@
-//! `DELETE /v1/admin/workspaces/{id}/users/{user}`: take a user out of a workspace, and revoke the API keys that act for him there.
+//! `DELETE /v1/admin/workspaces/{id}/users/{user}`: take a user out of a workspace, with his API keys and tokens there.
 
 use shared::{
     error::{Noun, Result},

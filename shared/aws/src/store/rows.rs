@@ -357,12 +357,11 @@ impl Stored for UserAccess {
     }
 
     fn stands_on(&self) -> Vec<Ground<'_>> {
-        let server = (Key::Server(self.tenant, self.server), Noun::Server);
-        let member = self.workspace.map(|workspace| {
-            let member = Key::Member(self.tenant, workspace, self.user);
-            (member, Noun::Member)
-        });
-        [server].into_iter().chain(member).collect()
+        let member = Key::Member(self.tenant, self.workspace, self.user);
+        vec![
+            (Key::Server(self.tenant, self.server), Noun::Server),
+            (member, Noun::Member),
+        ]
     }
 }
 
