@@ -6,6 +6,7 @@
 pub mod app;
 pub mod authorize;
 pub mod authorize_portkey;
+pub mod bifrost;
 mod call;
 pub mod check_due_connections;
 mod context;
@@ -36,6 +37,7 @@ static ALLOCATOR: MiMalloc = MiMalloc;
 pub const FUNCTIONS: &[Function] = &[
     authorize::FUNCTION,
     authorize_portkey::FUNCTION,
+    bifrost::openapi::read::FUNCTION,
     check_due_connections::FUNCTION,
     create_system_key::FUNCTION,
     create_tenant::FUNCTION,

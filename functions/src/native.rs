@@ -37,10 +37,15 @@ struct Detail<'a> {
 }
 
 fn render(error: &Error, request_id: &str) -> Reply {
+    let no_address = [Problem::new(
+        "/serverUrl",
+        "cannot be changed: it runs as a process beside a gateway",
+    )];
     let plain_http = [Problem::new("/serverUrl", "must begin with https://")];
     let problems = match error {
         Error::Invalid(problems) => &problems[..],
         Error::PlainHttp => &plain_http,
+        Error::NoAddress => &no_address,
         _ => &[],
     };
     let details = problems

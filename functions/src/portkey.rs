@@ -74,6 +74,7 @@ fn class(error: &Error) -> (u16, &'static str) {
     match error {
         Error::Invalid(_)
         | Error::PlainHttp
+        | Error::NoAddress
         | Error::TooLarge(_)
         | Error::UnsupportedMediaType
         | Error::CredentialRequired

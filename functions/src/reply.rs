@@ -76,7 +76,7 @@ impl Reply {
 
 pub(crate) const fn status(error: &Error) -> u16 {
     match error {
-        Error::Invalid(_) | Error::PlainHttp => 400,
+        Error::Invalid(_) | Error::PlainHttp | Error::NoAddress => 400,
         Error::Unauthenticated => 401,
         Error::Forbidden(_) | Error::ForbiddenAll(_) | Error::NotAllowed(_) => 403,
         Error::NotFound(_) => 404,

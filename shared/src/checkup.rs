@@ -183,6 +183,9 @@ impl Checkup {
 
     /// The secret to send, if one is needed. It leaves the store only for the origin it was given for.
     async fn secret_of(&self, connection: &Connection) -> Result<Option<Secret>, Reason> {
+        if connection.server_url.is_local() {
+            return Err(Reason::NotRunnableHere);
+        }
         if connection.credential.is_none() && !connection.auth.needs_credential() {
             return Ok(None);
         }

@@ -7,10 +7,12 @@ use url::{Host, Url};
 
 use crate::{
     credential::{CredentialRef, CredentialVersion},
+    gateway::GatewaySettings,
     slug::Slug,
     tenant::{TenantId, WorkspaceId},
     text::{Document, ParseError, Text, uuid_id},
     timestamp::Timestamp,
+    tool_rules::ToolRules,
 };
 
 /// What a connection's description may have in characters.
@@ -58,9 +60,13 @@ impl TryFrom<String> for ConnectionName {
     }
 }
 
+const LOCAL: &str = "local:";
+
 /// The address of an MCP endpoint, in the normal form of the WHATWG URL standard.
 ///
 /// Whether the address may be dialled is the guard's question, at the socket; whether plain http is allowed is the registry's.
+///
+/// What runs beside a gateway has no address. In its place stands [`Self::local`], which no caller can write and nothing dials.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(into = "String")]
 pub struct ServerUrl(Url);
@@ -68,6 +74,16 @@ pub struct ServerUrl(Url);
 impl ServerUrl {
     pub fn url(&self) -> &Url {
         &self.0
+    }
+
+    /// What stands where there is no address.
+    pub fn local() -> Result<Self, ParseError> {
+        Self::parse(LOCAL)
+    }
+
+    /// Whether there is no address.
+    pub fn is_local(&self) -> bool {
+        self.0.as_str() == LOCAL
     }
 
     pub fn is_https(&self) -> bool {
@@ -88,6 +104,9 @@ impl ServerUrl {
         let url = Url::parse(text).map_err(|_| {
             ParseError("must be an absolute URL such as https://mcp.example.com/mcp")
         })?;
+        if url.as_str() == LOCAL {
+            return Ok(Self(url));
+        }
         if !matches!(url.scheme(), "https" | "http") {
             return Err(ParseError("must begin with https://"));
         }
@@ -117,7 +136,11 @@ impl TryFrom<String> for ServerUrl {
         if text.len() > 2048 {
             return Err(ParseError("must be at most 2048 characters"));
         }
-        Self::parse(&text)
+        let url = Self::parse(&text)?;
+        if url.is_local() {
+            return Err(ParseError("must begin with https://"));
+        }
+        Ok(url)
     }
 }
 
@@ -234,10 +257,14 @@ pub enum Method {
     None,
     /// Headers that are the same for everybody.
     Headers,
+    /// The tenant lets us act for him, with one token for everybody.
+    Oauth,
     /// Each user lets the gateway act for him, with tokens of his own.
     OauthAuto,
     /// The gateway fetches tokens with a client's secret.
     OauthClientCredentials,
+    /// Each user brings values of his own for some headers.
+    PerUserHeaders,
 }
 
 impl Method {
@@ -245,8 +272,20 @@ impl Method {
         match self {
             Self::None => "none",
             Self::Headers => "headers",
+            Self::Oauth => "oauth",
             Self::OauthAuto => "oauth_auto",
             Self::OauthClientCredentials => "oauth_client_credentials",
+            Self::PerUserHeaders => "per_user_headers",
+        }
+    }
+
+    /// The nearest of the four ways that Portkey's clients know, which are those that [`TryFrom`] reads.
+    #[must_use]
+    pub const fn simplified(self) -> Self {
+        match self {
+            Self::Oauth => Self::OauthAuto,
+            Self::PerUserHeaders => Self::Headers,
+            known => known,
         }
     }
 }
@@ -303,11 +342,11 @@ impl Auth {
         matches!(self.method(), Method::Headers)
     }
 
-    /// Whether the server has to ask for more than we have: for tokens that are the users' or the gateway's own affair.
+    /// Whether the server has to ask for more than we have: for what is the users' or the gateway's own affair.
     pub const fn is_completed_elsewhere(&self) -> bool {
         matches!(
             self.method(),
-            Method::OauthAuto | Method::OauthClientCredentials
+            Method::OauthAuto | Method::OauthClientCredentials | Method::PerUserHeaders
         )
     }
 
@@ -327,6 +366,26 @@ pub enum Transport {
     #[default]
     Http,
     Sse,
+    /// A process that the gateway starts beside itself. Never run here.
+    Stdio,
+    /// A part of the gateway itself.
+    Inprocess,
+}
+
+impl Transport {
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Http => "http",
+            Self::Sse => "sse",
+            Self::Stdio => "stdio",
+            Self::Inprocess => "inprocess",
+        }
+    }
+
+    /// Whether there is no address to reach it at.
+    pub const fn is_local(self) -> bool {
+        matches!(self, Self::Stdio | Self::Inprocess)
+    }
 }
 
 impl TryFrom<String> for Transport {
@@ -355,6 +414,14 @@ pub struct Details {
     /// Where the gateway finds further secrets: references, and no secrets.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub secret_mappings: Option<Document>,
+    /// Absent where nobody made rules.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tools: Option<ToolRules>,
+    /// Every virtual key may use it of which nothing else is said.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub allow_on_all_virtual_keys: bool,
+    #[serde(default, skip_serializing_if = "GatewaySettings::is_default")]
+    pub gateway: GatewaySettings,
 }
 
 /// Seconds between two checks, 60 to 3600. The wheel turns in minutes, so a part of a minute counts as a whole one.
@@ -484,7 +551,13 @@ impl Connection {
 
     /// The period in minutes at which the wheel checks it; nothing when it is not checked.
     pub fn schedule(&self) -> Option<u32> {
-        (self.enabled && self.is_visible()).then(|| self.check_interval.minutes())
+        (self.enabled && self.is_visible() && !self.server_url.is_local())
+            .then(|| self.check_interval.minutes())
+    }
+
+    /// Which of its tools may be called.
+    pub fn tool_rules(&self) -> ToolRules {
+        self.details.tools.clone().unwrap_or_default()
     }
 
     /// The same row with unfinished work noted, or without.
@@ -535,6 +608,16 @@ mod tests {
         let url = ServerUrl::try_from("HTTPS://MCP.Example.com:443/mcp?x=1".to_owned())
             .map(|url| url.to_string());
         assert_eq!(url.as_deref(), Ok("https://mcp.example.com/mcp?x=1"));
+    }
+
+    /// It can be read back from a row, and no caller can write it.
+    #[test]
+    fn what_has_no_address_cannot_be_written_as_one() {
+        let local = ServerUrl::local().unwrap();
+        assert!(local.is_local() && !local.is_https());
+        assert!(ServerUrl::try_from(local.to_string()).is_err());
+        let stored = serde_json::json!(local);
+        assert_eq!(serde_json::from_value::<ServerUrl>(stored).unwrap(), local);
     }
 
     /// The normal form may be three times as long as what was typed, and what was accepted must be readable for ever.

@@ -34,6 +34,11 @@ pub enum Error {
     /// Plain http is for a developer's own servers.
     #[error("the address must begin with https://")]
     PlainHttp,
+    /// What runs beside a gateway is not reached by an address.
+    #[error(
+        "it runs as a process beside a gateway and has no address or transport that could be changed"
+    )]
+    NoAddress,
     #[error("the API key is missing, unknown or expired")]
     Unauthenticated,
     #[error("the API key lacks the scope {0}")]
@@ -93,7 +98,7 @@ impl Error {
     /// The stable word for programs: in answers, in logs, in metrics.
     pub const fn word(&self) -> &'static str {
         match self {
-            Self::Invalid(_) | Self::PlainHttp => "invalid_request",
+            Self::Invalid(_) | Self::PlainHttp | Self::NoAddress => "invalid_request",
             Self::Unauthenticated => "unauthenticated",
             Self::Forbidden(_) | Self::ForbiddenAll(_) | Self::NotAllowed(_) => "forbidden",
             Self::NotFound(_) => "not_found",

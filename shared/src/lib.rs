@@ -1,7 +1,7 @@
 //! What mcp-steward is, without AWS, HTTP, a clock or randomness.
 //!
 //! Read in this order: the nouns ([`tenant`], [`workspace`], [`caller`], [`right`], [`connection`], [`server`], [`access`],
-//! [`user_connection`], [`credential`], [`grant`], [`configuration`], [`contract`], [`capability`]), what a check finds ([`verdict`]) and what becomes of
+//! [`user_connection`], [`credential`], [`grant`], [`configuration`], [`contract`], [`capability`], [`tool_rules`], [`gateway`]), what a check finds ([`verdict`]) and what becomes of
 //! it ([`health`], [`history`], [`wheel`]), what is needed from outside ([`ports`]), and what is done with all of it: [`registry`] keeps
 //! connections and their credentials, [`checkup`] proves that they work, [`reconfiguration`] says what a new
 //! configuration makes of one, [`rotation`] replaces a credential with proof, [`integrations`] and
@@ -24,6 +24,7 @@ pub mod credential;
 pub mod directory;
 pub mod disclosure;
 pub mod error;
+pub mod gateway;
 pub mod grant;
 pub mod health;
 pub mod history;
@@ -45,6 +46,7 @@ pub mod tenant_creation;
 mod text;
 pub mod timestamp;
 pub mod tokens;
+pub mod tool_rules;
 pub mod user_connection;
 pub mod verdict;
 pub mod wheel;

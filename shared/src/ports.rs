@@ -19,7 +19,7 @@ use crate::{
     tenant::{NewTenant, TenantId, TenantName, UserId, WorkspaceId},
     timestamp::Timestamp,
     user_connection::UserConnection,
-    verdict::{Era, Finding},
+    verdict::{Era, Finding, Reason},
     wheel::Slot,
     workspace::{Member, Workspace},
 };
@@ -33,6 +33,14 @@ pub struct Listing {
 }
 
 impl Listing {
+    /// What the last check found, or why there is none.
+    pub fn reason(&self) -> Option<Reason> {
+        if self.connection.server_url.is_local() {
+            return Some(Reason::NotRunnableHere);
+        }
+        self.health.reason
+    }
+
     /// What the connection offers, as far as that is known: what an earlier address offered says nothing about this one.
     pub fn offered(&self) -> Option<&ContractSummary> {
         self.contract

@@ -40,6 +40,7 @@ impl Draft {
                 transport: self.transport,
                 shape,
                 secret_mappings: self.secret_mappings,
+                ..Details::default()
             },
             ..Wanted::new(self.name, self.url, auth, secret.into())
         })
@@ -98,7 +99,12 @@ impl Edit {
         stored: Option<&Secret>,
         wanted: &mut Wanted,
     ) -> Result<()> {
-        let method = self.method.unwrap_or(row.auth.method());
+        let stored_method = row.auth.method();
+        // Who says what it is called where he reads it does not want it changed.
+        let method = self
+            .method
+            .filter(|method| *method != stored_method.simplified())
+            .unwrap_or(stored_method);
         let kept = Configuration::of(&row.auth, stored)?;
         let given = Configuration::parse(self.configuration.clone().unwrap_or_default(), FIELD)?;
         // No stored value goes to an origin that it was not given for.

@@ -393,6 +393,7 @@ impl Registry {
         before: &Connection,
         mut wanted: Wanted,
     ) -> Result<Connection> {
+        stays_where_it_runs(before, &wanted)?;
         let change = Change::between(before, &mut wanted)?;
         let now = self.clock.now();
         match change {
@@ -540,11 +541,20 @@ impl Registry {
     }
 
     fn allow(&self, url: &ServerUrl) -> Result<()> {
-        if url.is_https() || self.development {
+        if url.is_https() || url.is_local() || self.development {
             return Ok(());
         }
         Err(Error::PlainHttp)
     }
+}
+
+/// What runs beside a gateway is reached by no address, and what has an address does not become such a thing: then it would be another one.
+fn stays_where_it_runs(before: &Connection, wanted: &Wanted) -> Result<()> {
+    let is_local = before.server_url.is_local();
+    let stays = is_local == wanted.server_url.is_local()
+        && is_local == wanted.details.transport.is_local()
+        && (!is_local || before.details.transport == wanted.details.transport);
+    if stays { Ok(()) } else { Err(Error::NoAddress) }
 }
 
 /// What an edit has to know.

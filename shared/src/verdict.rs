@@ -31,6 +31,7 @@ pub enum Reason {
     AuthRequired,
     UserAuthRequired,
     ContractChanged,
+    NotRunnableHere,
     InternalError,
 }
 
@@ -51,7 +52,7 @@ pub enum Class {
 
 impl Reason {
     /// Every reason, in the order of the public list.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 23] = [
         Self::DnsFailure,
         Self::ConnectRefused,
         Self::ConnectTimeout,
@@ -73,6 +74,7 @@ impl Reason {
         Self::AuthRequired,
         Self::UserAuthRequired,
         Self::ContractChanged,
+        Self::NotRunnableHere,
         Self::InternalError,
     ];
 
@@ -100,6 +102,7 @@ impl Reason {
             Self::AuthRequired => "auth_required",
             Self::UserAuthRequired => "user_auth_required",
             Self::ContractChanged => "contract_changed",
+            Self::NotRunnableHere => "not_runnable_here",
             Self::InternalError => "internal_error",
         }
     }
@@ -108,7 +111,7 @@ impl Reason {
         match self {
             Self::ContractChanged | Self::UserAuthRequired => Class::Remark,
             Self::RateLimited => Class::Postponed,
-            Self::InternalError => Class::Ours,
+            Self::NotRunnableHere | Self::InternalError => Class::Ours,
             Self::CredentialMissing
             | Self::CredentialRejected
             | Self::CredentialForbidden
@@ -187,6 +190,9 @@ impl Reason {
             Self::CredentialRejected => "Replace the credential: the server does not accept it.",
             Self::CredentialForbidden => {
                 "Give the credential the rights it lacks: the server knows it and refuses it."
+            }
+            Self::NotRunnableHere => {
+                "Serve it over HTTP to have it checked: what runs as a process beside a gateway is never run here."
             }
             Self::AuthRequired => "Set authType and a credential: the server asks for one.",
             Self::UserAuthRequired => {

@@ -21,8 +21,9 @@ fn document() -> &'static Value {
 }
 
 /// The descriptions of all vocabularies.
-fn documents() -> [&'static Value; 2] {
-    [document(), Contract::load().portkey()]
+fn documents() -> [&'static Value; 3] {
+    let contract = Contract::load();
+    [document(), contract.portkey(), contract.bifrost()]
 }
 
 /// Every operation as (path, method, what the document says of it, the parameters of its path).
@@ -314,7 +315,7 @@ fn the_lists_are_those_of_the_code() {
 }
 
 /// One of each. The match has no wildcard: a new variant does not compile until it is in the list.
-fn every_error() -> [Error; 20] {
+fn every_error() -> [Error; 21] {
     let all = [
         Error::invalid("", ""),
         Error::Unauthenticated,
@@ -338,6 +339,7 @@ fn every_error() -> [Error; 20] {
         Error::ForbiddenAll(&Right::SERVERS),
         Error::NotAllowed(""),
         Error::InUse(Noun::Workspace, ""),
+        Error::NoAddress,
     ];
     for (n, error) in all.iter().enumerate() {
         let place = match error {
@@ -361,6 +363,7 @@ fn every_error() -> [Error; 20] {
             Error::ForbiddenAll(_) => 17,
             Error::NotAllowed(_) => 18,
             Error::InUse(..) => 19,
+            Error::NoAddress => 20,
         };
         assert_eq!(n, place);
     }

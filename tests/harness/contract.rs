@@ -1,5 +1,5 @@
 //! Holds answers against the API's own descriptions: `functions/src/openapi.json` of the native API, `functions/src/portkey/openapi.json` of
-//! Portkey's.
+//! Portkey's, `functions/src/bifrost/openapi.json` of Bifrost's.
 //!
 //! A reader of that document may count on what it says, so an answer differs from it as soon as it has a status, a header or a
 //! member that is not described, lacks one that is promised, or has a value out of bounds.
@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 
 const DOCUMENT: &str = include_str!("../../functions/src/openapi.json");
 const PORTKEY: &str = include_str!("../../functions/src/portkey/openapi.json");
+const BIFROST: &str = include_str!("../../functions/src/bifrost/openapi.json");
 
 /// The methods that a path may have an operation for, as the document spells them.
 pub const METHODS: [&str; 8] = [
@@ -39,6 +40,7 @@ pub struct Contract(&'static Description);
 struct Description {
     document: Value,
     portkey: Value,
+    bifrost: Value,
     operations: Vec<Operation>,
 }
 
@@ -74,13 +76,14 @@ impl Contract {
     pub fn load() -> Self {
         static DESCRIPTION: OnceLock<Description> = OnceLock::new();
         Self(DESCRIPTION.get_or_init(|| {
-            let [document, portkey] = [DOCUMENT, PORTKEY]
+            let [document, portkey, bifrost] = [DOCUMENT, PORTKEY, BIFROST]
                 .map(|text| serde_json::from_str::<Value>(text).expect("openapi.json is JSON"));
-            let of = [&document, &portkey].map(operations);
+            let of = [&document, &portkey, &bifrost].map(operations);
             Description {
                 operations: of.into_iter().flatten().collect(),
                 document,
                 portkey,
+                bifrost,
             }
         }))
     }
@@ -88,6 +91,11 @@ impl Contract {
     /// The description of Portkey's API.
     pub fn portkey(&self) -> &'static Value {
         &self.0.portkey
+    }
+
+    /// The description of Bifrost's API.
+    pub fn bifrost(&self) -> &'static Value {
+        &self.0.bifrost
     }
 
     pub fn document(&self) -> &'static Value {

@@ -61,6 +61,7 @@ impl McpConnection {
     pub fn new(listing: Listing, now: Timestamp) -> Self {
         let next_check_at = listing.next_check(now);
         let offered = listing.offered().cloned();
+        let reason = listing.reason();
         let Listing {
             connection, health, ..
         } = listing;
@@ -85,9 +86,9 @@ impl McpConnection {
             created_at: connection.created_at,
             updated_at: connection.updated_at,
             header_name: connection.auth.header_name().map(str::to_owned),
-            status_reason: health.reason,
-            retryable: health.reason.map(Reason::retryable),
-            remedy: health.reason.and_then(Reason::remedy),
+            status_reason: reason,
+            retryable: reason.map(Reason::retryable),
+            remedy: reason.and_then(Reason::remedy),
             latency_ms: health.latency_ms,
             consecutive_failures: health.consecutive_failures,
             first_failed_at: health.first_failed_at,

@@ -6,12 +6,12 @@ use shared::{ports::Listing, verdict::Reason};
 use super::test_result;
 
 pub fn of(listing: &Listing) -> Value {
-    let health = &listing.health;
+    let (health, reason) = (&listing.health, listing.reason());
     json!({
         "status": health.status,
-        "reason": health.reason,
-        "retryable": health.reason.map(Reason::retryable),
-        "remedy": health.reason.and_then(test_result::remedy),
+        "reason": reason,
+        "retryable": reason.map(Reason::retryable),
+        "remedy": reason.and_then(test_result::remedy),
         "last_checked_at": health.last_check_at,
         "last_succeeded_at": health.last_succeeded_at,
         "latency_ms": health.latency_ms,

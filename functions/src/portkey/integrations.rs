@@ -46,7 +46,7 @@ pub fn integration(listing: &Listing) -> Map<String, Value> {
         "status": "active",
         "url": connection.server_url,
         "transport": connection.details.transport,
-        "auth_type": connection.auth.method(),
+        "auth_type": connection.auth.method().simplified(),
         "configurations": configurations(connection),
         "secret_mappings": connection.details.secret_mappings.as_ref().map_or_else(|| json!([]), |mappings| mappings.0.clone()),
         "created_at": connection.created_at,

@@ -91,9 +91,12 @@ impl Rendering {
             "health": listing.as_ref().map(health::of),
         })));
         // Portkey's document does not let it be null.
-        row.extend(
-            connection.map(|connection| ("auth_type".to_owned(), json!(connection.auth.method()))),
-        );
+        row.extend(connection.map(|connection| {
+            (
+                "auth_type".to_owned(),
+                json!(connection.auth.method().simplified()),
+            )
+        }));
         Value::Object(row)
     }
 }
@@ -108,7 +111,7 @@ pub fn integration_details(listing: &Listing, configuration: Option<Value>) -> V
         "status": "active",
         "url": connection.server_url,
         "transport": connection.details.transport,
-        "auth_type": connection.auth.method(),
+        "auth_type": connection.auth.method().simplified(),
         "configurations": configuration,
         "secret_mappings": mappings.map_or_else(|| json!([]), |mappings| mappings.0.clone()),
     })

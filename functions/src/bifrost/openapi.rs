@@ -1,0 +1,3 @@
+//! The description of Bifrost's API.
+
+pub mod read;
