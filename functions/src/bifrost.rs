@@ -3,6 +3,7 @@
 //! A client is what the native API calls a connection. What Bifrost ignores without a word is refused here by name; what it left out of its answers because it
 //! was empty is always there.
 
+pub mod clients;
 pub mod openapi;
 
 use serde::Serialize;
@@ -47,7 +48,7 @@ fn render(error: &Error, request_id: &str) -> Reply {
     if !shown.is_empty() {
         extra["problems"] = shown.into();
     }
-    if let Error::NotProven(reason) = error {
+    if let Error::NotProven(reason) | Error::CheckFailed(reason) = error {
         extra["reason"] = reason.word().into();
         extra["remedy"] = reason.remedy().into();
     }
@@ -98,6 +99,14 @@ fn message(error: &Error, problems: &[Problem]) -> String {
         Error::NotProven(reason) => format!(
             "the server did not accept it ({}), and nothing was stored",
             reason.word()
+        ),
+        Error::CheckFailed(reason) => reason.remedy().map_or_else(
+            || "the check could not be done; try again later".to_owned(),
+            |remedy| {
+                remedy
+                    .replace("serverUrl", "connection_string")
+                    .replace("authType", "auth_type")
+            },
         ),
         other => other.to_string(),
     }

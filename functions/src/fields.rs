@@ -100,6 +100,15 @@ impl Fields {
         }
     }
 
+    /// Takes a parameter of a query that is `true` or `false`.
+    pub fn switch(&mut self, name: &str) -> Option<bool> {
+        match self.members.remove(name)?.as_str() {
+            Some("true") => Some(true),
+            Some("false") => Some(false),
+            _ => self.wrong(name, "must be true or false"),
+        }
+    }
+
     /// Takes a member that is a whole number, in a query also one that is written as text.
     pub fn number<T: TryFrom<u32, Error: ToString>>(&mut self, name: &str) -> Option<T> {
         let number = match self.members.remove(name)? {
@@ -172,6 +181,25 @@ impl Fields {
     /// Takes a member as it is.
     pub fn value(&mut self, name: &str) -> Option<Value> {
         self.members.remove(name)
+    }
+
+    /// Puts a member back, or another in its place.
+    pub fn put(&mut self, name: &str, value: Value) {
+        self.members.insert(name.to_owned(), value);
+    }
+
+    /// Forgets those of these members that are empty texts, lists or objects, for clients who send along all that they know of.
+    pub fn drop_blank(&mut self, names: &[&str]) {
+        let is_blank = |value: &Value| match value {
+            Value::String(text) => text.is_empty(),
+            Value::Array(items) => items.is_empty(),
+            Value::Object(members) => members
+                .values()
+                .all(|value| matches!(value, Value::Null | Value::Bool(false)) || *value == ""),
+            _ => false,
+        };
+        self.members
+            .retain(|name, value| !names.contains(&name.as_str()) || !is_blank(value));
     }
 
     /// Forgets members that are null, for clients who say so where they say nothing; except these, which can be cleared.

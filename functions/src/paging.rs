@@ -41,6 +41,14 @@ impl Paging {
         }
     }
 
+    /// Pages of the largest size, for lists that leave it to us.
+    pub fn whole(query: &mut Fields) -> Self {
+        Self {
+            limit: 500,
+            cursor: query.text("cursor"),
+        }
+    }
+
     /// Where the page begins: what the cursor says, if it was made for this tenant and this listing.
     pub fn position<P: FromStr>(
         &self,

@@ -80,6 +80,7 @@ fn class(error: &Error) -> (u16, &'static str) {
         | Error::CredentialRequired
         | Error::NoCredential
         | Error::NotProven(_)
+        | Error::CheckFailed(_)
         | Error::KeyReused => (400, "AB01"),
         Error::Forbidden(_) | Error::ForbiddenAll(_) | Error::NotAllowed(_) => (403, "AB03"),
         Error::Unauthenticated => (401, "AB05"),

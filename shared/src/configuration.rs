@@ -21,11 +21,13 @@ use crate::{
 /// Stands for a value that is not shown. Sent back, it keeps what is stored.
 pub const MASK: &str = "********";
 
-const HEADERS: &str = "custom_headers";
+pub const HEADERS: &str = "custom_headers";
 const EXTRA_HEADERS: &str = "passthrough_headers";
 const FORWARDED: &str = "forward_headers";
 const OAUTH: &str = "oauth_metadata";
 const IDENTITY: &str = "user_identity_forwarding";
+/// How a process is started. Its arguments and its environment are where such servers are given their secrets.
+pub const STDIO: &str = "stdio_config";
 const AUTHORIZATION: &str = "authorization";
 
 /// What the published API (first) and the gateway (second) call the same thing. Of a third name, the first stands in Portkey's document.
@@ -39,7 +41,8 @@ const SPELLINGS: [(&str, &str); 3] = [
 const HARMLESS: [&str; 2] = [FORWARDED, IDENTITY];
 
 /// Members of the objects that describe authorization which say nothing secret.
-const HARMLESS_WITHIN: [(&str, &[&str]); 3] = [
+const HARMLESS_WITHIN: [(&str, &[&str]); 4] = [
+    (STDIO, &["command"]),
     (
         OAUTH,
         &[

@@ -74,6 +74,9 @@ pub enum Error {
     /// The server did not accept the new credential; the old one stays.
     #[error("the new credential was not accepted by the server; the old one stays in use")]
     NotProven(Reason),
+    /// A check that somebody asked for went wrong.
+    #[error("the server does not work: {}", .0.word())]
+    CheckFailed(Reason),
     #[error("the request body is over {0} KiB")]
     TooLarge(usize),
     #[error("the request body must be application/json")]
@@ -110,6 +113,7 @@ impl Error {
             Self::Busy => "busy",
             Self::KeyReused => "idempotency_key_reused",
             Self::NotProven(_) => "credential_not_proven",
+            Self::CheckFailed(_) => "check_failed",
             Self::TooLarge(_) => "body_too_large",
             Self::UnsupportedMediaType => "unsupported_media_type",
             Self::Throttled { .. } => "too_many_requests",

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    connection::{HeaderName, is_token},
+    connection::{CheckInterval, HeaderName, is_token},
     text::{Document, ParseError},
 };
 
@@ -51,6 +51,15 @@ pub struct SyncMinutes(u32);
 impl SyncMinutes {
     pub const fn minutes(self) -> u32 {
         self.0
+    }
+
+    /// How often a check looks at the tools then: every minute at the most, and every hour at the least. 0 is the usual interval.
+    pub fn check_interval(self) -> CheckInterval {
+        let seconds = match self.0 {
+            0 => return CheckInterval::default(),
+            minutes => minutes.saturating_mul(60).min(3600),
+        };
+        CheckInterval::try_from(seconds).unwrap_or_default()
     }
 
     pub const fn nanoseconds(self) -> u64 {
@@ -140,6 +149,10 @@ mod tests {
             Ok(600_000_000_000)
         );
         assert!(SyncMinutes::try_from(600_000_000).is_err());
+        for (minutes, seconds) in [(0, 300), (1, 60), (60, 3600), (10_080, 3600)] {
+            let interval = SyncMinutes::try_from(minutes).map(SyncMinutes::check_interval);
+            assert_eq!(interval.map(CheckInterval::seconds), Ok(seconds));
+        }
         assert!(ToolTimeout::try_from(86_401).is_err());
     }
 

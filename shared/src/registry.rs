@@ -690,8 +690,23 @@ impl Connection {
                 self.check_interval != before.check_interval,
             ),
         ];
+        let (rules, rules_before) = (self.tool_rules(), before.tool_rules());
+        let (gateway, gateway_before) = (&self.details.gateway, &before.details.gateway);
+        let settings = [
+            ("tools_to_execute", rules.execute != rules_before.execute),
+            (
+                "tools_to_auto_execute",
+                rules.auto_execute != rules_before.auto_execute,
+            ),
+            (
+                "allow_on_all_virtual_keys",
+                self.details.allow_on_all_virtual_keys != before.details.allow_on_all_virtual_keys,
+            ),
+            ("gateway_settings", gateway != gateway_before),
+        ];
         differences
             .into_iter()
+            .chain(settings)
             .filter_map(|(name, differs)| differs.then_some(name))
             .collect()
     }

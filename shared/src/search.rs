@@ -4,7 +4,7 @@ use crate::{
     connection::ConnectionId,
     error::Result,
     health::Status,
-    ports::{Connections, Listing, Page},
+    ports::{Connections, Listing, Page, Slice, Window},
     tenant::{TenantId, WorkspaceId},
 };
 
@@ -47,6 +47,54 @@ impl Filter {
             self.search.as_deref().unwrap_or_default()
         )
     }
+}
+
+/// Reads of the table by which a whole tenant is looked through. Each is some hundred connections.
+const MOST_READS: u32 = 200;
+const READ_AT_ONCE: usize = 500;
+
+/// A part of those connections that `keep` keeps, counted. All of the tenant's are looked at, so this is for where no list is kept of what is asked for.
+pub async fn sift(
+    connections: &impl Connections,
+    tenant: TenantId,
+    keep: impl Fn(&Listing) -> bool + Send + Sync,
+    window: Window,
+) -> Result<Slice<Listing>> {
+    let (mut items, mut total) = (Vec::new(), 0);
+    let is_whole = look_through(connections, tenant, |listing| {
+        if !keep(&listing) {
+            return;
+        }
+        if total >= window.offset && items.len() < window.limit {
+            items.push(listing);
+        }
+        total += 1;
+    })
+    .await?;
+    let has_more = !is_whole || window.offset.saturating_add(items.len()) < total;
+    Ok(Slice {
+        items,
+        total,
+        has_more,
+    })
+}
+
+/// Shows each of a tenant's connections, in the order of their creation, and says whether that were all.
+pub async fn look_through(
+    connections: &impl Connections,
+    tenant: TenantId,
+    mut see: impl FnMut(Listing) + Send,
+) -> Result<bool> {
+    let mut after = None;
+    for _ in 0..MOST_READS {
+        let page = connections.connections(tenant, after, READ_AT_ONCE).await?;
+        page.items.into_iter().for_each(&mut see);
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    Ok(after.is_none())
 }
 
 /// At most `limit` connections after `after` that match.

@@ -112,6 +112,35 @@ fn fold(name: &str) -> String {
     name.to_lowercase()
 }
 
+impl ToolRules {
+    /// Where nothing may be called.
+    pub const fn none() -> Self {
+        Self {
+            execute: ToolList::none(),
+            auto_execute: ToolList::none(),
+        }
+    }
+
+    /// These rules with what is given in place of what was. What may be called without asking stays within what may be called: by itself
+    /// where nobody speaks of it, and else the error says so.
+    pub fn amended(
+        &self,
+        execute: Option<&ToolList>,
+        auto_execute: Option<&ToolList>,
+    ) -> Result<Self, ParseError> {
+        let execute = execute.unwrap_or(&self.execute).clone();
+        let auto_execute = match auto_execute {
+            None => self.auto_execute.intersection(&execute),
+            Some(given) if given.is_within(&execute) => given.clone(),
+            Some(_) => return Err(ParseError("must be within tools_to_execute")),
+        };
+        Ok(Self {
+            execute,
+            auto_execute,
+        })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -157,6 +186,30 @@ mod tests {
         ] {
             let names: Vec<String> = names.into_iter().map(str::to_owned).collect();
             assert!(ToolList::parse(names.clone()).is_err(), "{names:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_called_without_asking_is_within_what_may_be_called() {
+        let before = ToolRules {
+            execute: ToolList::all(),
+            auto_execute: list(&["read", "write"]),
+        };
+        let narrowed = before
+            .amended(Some(&list(&["READ", "list"])), None)
+            .unwrap();
+        assert_eq!(narrowed.auto_execute, list(&["read"]));
+        assert_eq!(
+            before.amended(Some(&ToolList::none()), None).unwrap(),
+            ToolRules::none()
+        );
+        assert_eq!(before.amended(None, None).unwrap(), before);
+        for (execute, auto_execute) in [
+            (list(&["read"]), list(&["write"])),
+            (list(&["read"]), ToolList::all()),
+            (ToolList::none(), list(&["read"])),
+        ] {
+            assert!(before.amended(Some(&execute), Some(&auto_execute)).is_err());
         }
     }
 

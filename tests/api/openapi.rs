@@ -315,7 +315,7 @@ fn the_lists_are_those_of_the_code() {
 }
 
 /// One of each. The match has no wildcard: a new variant does not compile until it is in the list.
-fn every_error() -> [Error; 21] {
+fn every_error() -> [Error; 22] {
     let all = [
         Error::invalid("", ""),
         Error::Unauthenticated,
@@ -340,6 +340,7 @@ fn every_error() -> [Error; 21] {
         Error::NotAllowed(""),
         Error::InUse(Noun::Workspace, ""),
         Error::NoAddress,
+        Error::CheckFailed(Reason::NotMcp),
     ];
     for (n, error) in all.iter().enumerate() {
         let place = match error {
@@ -364,6 +365,7 @@ fn every_error() -> [Error; 21] {
             Error::NotAllowed(_) => 18,
             Error::InUse(..) => 19,
             Error::NoAddress => 20,
+            Error::CheckFailed(_) => 21,
         };
         assert_eq!(n, place);
     }

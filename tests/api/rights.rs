@@ -3,6 +3,7 @@
 //! Everything that a function can do is done here, in every branch, and what it then asks of DynamoDB and Secrets Manager is held against
 //! its policies in template.yaml.
 
+mod bifrost;
 mod branches;
 mod checks;
 mod portkey;
@@ -23,9 +24,13 @@ use self::{
 use crate::crashes::Change;
 
 /// They have no business with credentials, so a flaw in them can leak none.
-const WITHOUT_SECRETS: [&str; 47] = [
+const WITHOUT_SECRETS: [&str; 51] = [
     "authorize",
     "authorize-portkey",
+    "bifrost-clients-filterdata",
+    "bifrost-clients-list",
+    "bifrost-clients-read",
+    "bifrost-openapi-read",
     "create-system-key",
     "create-tenant",
     "native-connections-health",
@@ -86,6 +91,9 @@ async fn no_function_has_a_right_it_does_not_use_and_none_lacks_one() {
     let mut work: Vec<BoxFuture<'static, Vec<SeenRequest>>> = Vec::new();
     // What takes longest begins first.
     work.push(portkey::in_every_branch().boxed());
+    work.push(bifrost::in_every_branch().boxed());
+    let changes = bifrost::Change::ALL;
+    work.extend(changes.map(|change| bifrost::after_it_broke_off(change).boxed()));
     let changes = portkey::Change::ALL;
     work.extend(changes.map(|change| portkey::after_it_broke_off(change).boxed()));
     work.extend(Change::ALL.map(|change| after_crashes(change).boxed()));

@@ -1,0 +1,95 @@
+//! `/api/mcp/clients` and `/api/mcp/client/{id}`: what Bifrost calls an MCP client.
+
+mod array;
+mod body;
+pub mod create;
+pub mod delete;
+mod filter;
+pub mod filterdata;
+mod item;
+pub mod list;
+pub mod read;
+pub mod reconnect;
+pub mod refresh_tools;
+mod state;
+pub mod update;
+mod values;
+
+use futures::{FutureExt as _, StreamExt as _, TryStreamExt as _, stream};
+use serde_json::Value;
+use shared::{
+    checkup::Report,
+    error::{Error, Noun, Result},
+    ports::{Connections as _, Listing},
+    timestamp::Timestamp,
+    verdict::{Class, Reason},
+};
+
+use crate::{
+    app::{App, Store},
+    edge::{Call, Reply},
+};
+
+/// Clients whose tools are read at once.
+const READ_AT_ONCE: usize = 16;
+/// What the clients of one answer may weigh: Lambda takes six megabytes of it, in which every quotation mark is two.
+const MAX_BYTES: usize = 4 * 1024 * 1024;
+
+/// Clients with their tools, as many as fit into one answer; at least one.
+async fn shown(app: &App, listings: &[Listing]) -> Result<Vec<Value>> {
+    let (store, now) = (app.store()?, app.clock().now());
+    let reads: Vec<_> = listings
+        .iter()
+        .map(|listing| with_tools(&store, listing, now).boxed())
+        .collect();
+    let mut reads = stream::iter(reads).buffered(READ_AT_ONCE);
+    let (mut shown, mut bytes) = (Vec::new(), 0);
+    while let Some(client) = reads.try_next().await? {
+        bytes += client.to_string().len();
+        if bytes > MAX_BYTES && !shown.is_empty() {
+            break;
+        }
+        shown.push(client);
+    }
+    Ok(shown)
+}
+
+async fn with_tools(store: &Store, listing: &Listing, now: Timestamp) -> Result<Value> {
+    let row = &listing.connection;
+    let tools = match listing.offered().filter(|contract| contract.tool_count > 0) {
+        Some(contract) => store.tools(row.tenant, row.id, &contract.digest).await?,
+        None => Vec::new(),
+    };
+    Ok(item::client(listing, &tools, now))
+}
+
+/// The client in the path. What belongs to another tenant is not there.
+async fn named(app: &App, call: &Call) -> Result<Listing> {
+    let id = call.id(Noun::Connection)?;
+    app.connections()?.connection(call.tenant(), id).await
+}
+
+/// Checks the client in the path now. What is switched off, or runs elsewhere, cannot be.
+async fn checked(app: &App, call: &Call) -> Result<Report> {
+    let listing = named(app, call).await?;
+    let row = &listing.connection;
+    if row.server_url.is_local() {
+        return Err(Error::CheckFailed(Reason::NotRunnableHere));
+    }
+    if !row.enabled {
+        return Err(Error::invalid(
+            "/disabled",
+            "is true: enable the client first",
+        ));
+    }
+    let report = app.checkup()?.test(call.tenant(), row.id).await?;
+    match report.reason {
+        Some(reason) if reason.class() != Class::Remark => Err(Error::CheckFailed(reason)),
+        _ => Ok(report),
+    }
+}
+
+/// That something went well, in the documented words.
+fn success(message: &str) -> Result<Reply> {
+    Reply::ok(&serde_json::json!({ "status": "success", "message": message }))
+}
