@@ -3,6 +3,7 @@
 //! Each secret here is used once and is like no other text, so that whatever of it is found anywhere is a leak.
 
 mod cage;
+mod clients;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use harness::{client::Client, peers::Behaviour, spellings::Search, stack::id_of};
@@ -34,6 +35,7 @@ async fn no_secret_is_anywhere_but_in_secrets_manager() {
     ] {
         cage.whole_life(behaviour).await;
     }
+    cage.clients().await;
     cage.disturbances().await;
     cage.tenant_creation().await;
     cage.search().await;

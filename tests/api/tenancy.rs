@@ -25,8 +25,13 @@ struct Guarded {
 }
 
 impl Guarded {
+    /// Whether it takes its key as our own API does.
     fn is_native(&self) -> bool {
         self.route.path.starts_with("/api/")
+    }
+
+    fn is_of_bifrost(&self) -> bool {
+        self.is_native() && !self.route.path.starts_with("/api/mcp-connections")
     }
 
     fn path(&self, id: &str) -> String {
@@ -66,6 +71,10 @@ impl Guarded {
             ("POST", "/api/mcp-connections") => {
                 json!({ "name": "x", "serverUrl": "https://mcp.example.com/mcp", "authType": "none" })
             }
+            ("POST", "/api/mcp/client") => {
+                json!({ "name": "x", "connection_type": "http", "connection_string": "https://mcp.example.com/mcp" })
+            }
+            ("PUT", path) if path.starts_with("/api/mcp/client/") => json!({ "name": "y" }),
             ("PATCH", _) => json!({ "name": "y" }),
             ("PUT", path) if path.starts_with("/api/") => json!({ "bearerToken": "z" }),
             ("POST", path) if path.starts_with("/api/") => return None,
@@ -102,9 +111,12 @@ impl Guarded {
             .await
     }
 
-    /// The status and the machine's word of a refusal, in either vocabulary.
+    /// The status and the machine's word of a refusal, in each vocabulary.
     fn told(&self, answer: &Answer) -> (u16, String) {
-        let word = if self.is_native() {
+        let word = if self.is_of_bifrost() {
+            let code = &answer.json()["error"]["code"];
+            code.as_str().unwrap_or_default().to_owned()
+        } else if self.is_native() {
             answer.code()
         } else {
             answer.class()
