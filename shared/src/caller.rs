@@ -147,7 +147,7 @@ impl TryFrom<String> for KeyKind {
 }
 
 /// The public part of a key: names it in the table and in logs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct KeyId(Uuid);
 
@@ -287,6 +287,9 @@ pub struct KeyRecord {
     pub scopes: Vec<Scope>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Timestamp>,
+    /// It opens nothing until it is switched on again.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub disabled: bool,
     /// Limits, defaults and the like, which are the gateway's affair and only kept here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub settings: Option<Document>,
@@ -339,6 +342,17 @@ impl KeyRecord {
     pub fn is_expired(&self, now: Timestamp) -> bool {
         self.expires_at.is_some_and(|expires_at| expires_at <= now)
     }
+
+    /// Whether it opens anything at this moment.
+    pub fn is_active(&self, now: Timestamp) -> bool {
+        !self.disabled && !self.is_expired(now)
+    }
+
+    /// Whether it is a virtual key: one of a workspace, for a machine, that calls tools.
+    pub fn is_virtual(&self) -> bool {
+        let calls_tools = |scope: &Scope| scope.grants(Right::INVOKE);
+        self.kind == KeyKind::WorkspaceService && self.scopes.iter().any(calls_tools)
+    }
 }
 
 /// Why a key does not open the door.
@@ -346,6 +360,7 @@ impl KeyRecord {
 pub enum Refusal {
     UnknownKey,
     ExpiredKey,
+    InactiveKey,
 }
 
 impl Refusal {
@@ -353,6 +368,7 @@ impl Refusal {
         match self {
             Self::UnknownKey => "unknown_key",
             Self::ExpiredKey => "expired_key",
+            Self::InactiveKey => "inactive_key",
         }
     }
 }
@@ -370,6 +386,9 @@ pub fn admit(
         .ok_or(Refusal::UnknownKey)?;
     if record.is_expired(now) {
         return Err(Refusal::ExpiredKey);
+    }
+    if record.disabled {
+        return Err(Refusal::InactiveKey);
     }
     Ok(Caller {
         tenant: record.tenant,
@@ -412,6 +431,7 @@ mod tests {
             user: None,
             scopes: vec![Right::READ_CONNECTIONS.into()],
             expires_at,
+            disabled: false,
             settings: None,
             created_at: NOW,
             updated_at: None,
@@ -490,6 +510,43 @@ mod tests {
             admit(&key(4), Some(record(&good, Some(NOW))), PEPPER, NOW).err(),
             Some(Refusal::UnknownKey)
         );
+    }
+
+    #[test]
+    fn a_key_that_is_switched_off_opens_nothing() {
+        let good = key(3);
+        let off = KeyRecord {
+            disabled: true,
+            ..record(&good, None)
+        };
+        assert!(!off.is_active(NOW));
+        assert_eq!(
+            admit(&good, Some(off.clone()), PEPPER, NOW).err(),
+            Some(Refusal::InactiveKey)
+        );
+        // A wrong secret does not learn that there is such a key.
+        assert_eq!(
+            admit(&key(4), Some(off), PEPPER, NOW).err(),
+            Some(Refusal::UnknownKey)
+        );
+    }
+
+    #[test]
+    fn a_virtual_key_is_a_workspaces_and_calls_tools() {
+        let good = key(3);
+        for (kind, right, expected) in [
+            (KeyKind::WorkspaceService, Right::INVOKE, true),
+            (KeyKind::WorkspaceService, Right::READ_SERVERS, false),
+            (KeyKind::WorkspaceUser, Right::INVOKE, false),
+            (KeyKind::OrganisationService, Right::INVOKE, false),
+        ] {
+            let record = KeyRecord {
+                kind,
+                scopes: vec![right.into()],
+                ..record(&good, None)
+            };
+            assert_eq!(record.is_virtual(), expected, "{kind:?} {right}");
+        }
     }
 
     #[test]

@@ -9,7 +9,7 @@ use crate::{
     directory::{Directory, FIRST, keys::MANAGED_KINDS},
     error::{Error, Noun, Result},
     integrations::Sharing,
-    ports::{Integrations, Rows, Shelf, Workspaces},
+    ports::{Grantings, Integrations, Rows, Shelf, Workspaces},
     registry::Registry,
     server::Server,
     tenant::UserId,
@@ -23,7 +23,7 @@ pub trait ClosingStore:
     Workspaces
     + Integrations
     + TokenStore
-    + Rows<crate::caller::KeyRecord>
+    + Grantings
     + Rows<Server>
     + Rows<Workspace>
     + Rows<Member>
@@ -35,7 +35,7 @@ impl<S> ClosingStore for S where
     S: Workspaces
         + Integrations
         + TokenStore
-        + Rows<crate::caller::KeyRecord>
+        + Grantings
         + Rows<Server>
         + Rows<Workspace>
         + Rows<Member>

@@ -1,6 +1,7 @@
-//! Keeps workspaces, who belongs to them, and [API keys](keys).
+//! Keeps workspaces, who belongs to them, [API keys](keys), and what [virtual ones](virtual_keys) may use.
 
 pub mod keys;
+pub mod virtual_keys;
 
 use std::sync::Arc;
 
@@ -8,9 +9,9 @@ use serde_json::{Map, Value};
 
 use crate::{
     audit::{Action, Author, Deed, Record, ResourceKind},
-    caller::{Caller, KeyRecord},
+    caller::Caller,
     error::{Error, Noun, Result, busy_if_stale},
-    ports::{Clock, Ids, Rows, Slice, Window, Workspaces},
+    ports::{Clock, Grantings, Ids, Rows, Slice, Window, Workspaces},
     right::Right,
     slug::{Reference, Slug},
     tenant::{TenantId, UserId, WorkspaceId},
@@ -499,7 +500,7 @@ impl<S: Workspaces + Rows<Member>> Directory<S> {
     }
 }
 
-impl<S: Workspaces + Rows<Member> + Rows<KeyRecord>> Directory<S> {
+impl<S: Workspaces + Grantings + Rows<Member>> Directory<S> {
     /// Marks a member as about to go, so that nothing is made for him any more.
     pub(crate) async fn usher_out(&self, workspace: &Workspace, user: UserId) -> Result<Member> {
         let before = self.member(workspace, user).await?;

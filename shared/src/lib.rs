@@ -1,7 +1,7 @@
 //! What mcp-steward is, without AWS, HTTP, a clock or randomness.
 //!
 //! Read in this order: the nouns ([`tenant`], [`workspace`], [`caller`], [`right`], [`connection`], [`server`], [`access`],
-//! [`user_connection`], [`credential`], [`grant`], [`configuration`], [`contract`], [`capability`], [`tool_rules`], [`gateway`]), what a check finds ([`verdict`]) and what becomes of
+//! [`user_connection`], [`credential`], [`grant`], [`configuration`], [`contract`], [`capability`], [`tool_rules`], [`gateway`], [`grants`]), what a check finds ([`verdict`]) and what becomes of
 //! it ([`health`], [`history`], [`wheel`]), what is needed from outside ([`ports`]), and what is done with all of it: [`registry`] keeps
 //! connections and their credentials, [`checkup`] proves that they work, [`reconfiguration`] says what a new
 //! configuration makes of one, [`rotation`] replaces a credential with proof, [`integrations`] and
@@ -26,6 +26,7 @@ pub mod disclosure;
 pub mod error;
 pub mod gateway;
 pub mod grant;
+pub mod grants;
 pub mod health;
 pub mod history;
 pub mod integrations;

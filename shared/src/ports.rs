@@ -8,10 +8,11 @@ use crate::{
     audit::{Filter, Record},
     caller::{KeyId, KeyKind, KeyRecord},
     capability::{Capability, Pushed, Toggles},
-    connection::{Auth, Connection, ConnectionId, ServerUrl},
+    connection::{Auth, Connection, ConnectionId, ConnectionName, ServerUrl},
     contract::{Contract, ContractDigest, ContractSummary, Tool},
     credential::{CredentialVersion, HolderId, Secret},
     error::Result,
+    grants::{Grants, GrantsChange},
     health::{Health, Next},
     history::{Incident, Sample},
     server::{Server, ServerId},
@@ -167,7 +168,7 @@ pub struct Idempotency {
 
 /// Writing a tenant's connections. Every method is one transaction: all of it happens or nothing.
 #[async_trait]
-pub trait Registrations: Connections {
+pub trait Registrations: Connections + Grantings {
     /// The row alone, whoever may see it; `None` when there is none.
     async fn row(&self, tenant: TenantId, id: ConnectionId) -> Result<Option<Connection>>;
 
@@ -187,6 +188,19 @@ pub trait Registrations: Connections {
         &self,
         before: &Connection,
         after: &Connection,
+        record: Option<&Record>,
+        now: Timestamp,
+    ) -> Result<()> {
+        self.replace_granting(before, after, None, record, now)
+            .await
+    }
+
+    /// The same with what keys are granted of it. `Stale` also when that is not as it was seen, or one of the added keys is gone.
+    async fn replace_granting(
+        &self,
+        before: &Connection,
+        after: &Connection,
+        grants: Option<&GrantsChange>,
         record: Option<&Record>,
         now: Timestamp,
     ) -> Result<()>;
@@ -237,6 +251,8 @@ pub enum Shelf {
     GivenTo(WorkspaceId),
     /// Its own alone.
     Of(WorkspaceId),
+    /// Those that keys of a workspace can be granted: its own, and all that belong to no workspace.
+    Around(WorkspaceId),
 }
 
 /// Connections as the things that are shared out. Pages cost the same however many rows there are.
@@ -463,6 +479,59 @@ pub trait Schedule: Send + Sync {
 #[async_trait]
 pub trait Keys: Send + Sync {
     async fn key(&self, tenant: TenantId, id: KeyId) -> Result<Option<KeyRecord>>;
+}
+
+/// What keys are granted of connections. That follows keys and connections: with either it goes, in the same transaction or before.
+#[async_trait]
+pub trait Grantings: Keys {
+    /// What is granted of these connections, in no order; of one of which nothing ever was, there is nothing.
+    async fn grants(&self, tenant: TenantId, connections: &[ConnectionId]) -> Result<Vec<Grants>>;
+
+    /// Of which connections these keys are granted anything, in the order of the connections' creation for each.
+    async fn granted_to(
+        &self,
+        tenant: TenantId,
+        keys: &[KeyId],
+    ) -> Result<Vec<(KeyId, ConnectionId)>>;
+
+    /// Those of these keys that there are, in no order.
+    async fn keys_named(&self, tenant: TenantId, ids: &[KeyId]) -> Result<Vec<KeyRecord>>;
+
+    /// Removes a key and all that it is granted. Removing what is gone is no error; `Stale` when it was changed, and then some of what it was granted may be gone.
+    async fn remove_key(&self, last: &KeyRecord, record: Option<&Record>) -> Result<()>;
+}
+
+/// Virtual keys, with what they are granted.
+#[async_trait]
+pub trait VirtualKeys: Grantings + Workspaces + Integrations {
+    /// In the order of their creation, of one workspace or of the whole tenant. `search` is part of a name, in any case.
+    async fn virtual_keys(
+        &self,
+        tenant: TenantId,
+        workspace: Option<WorkspaceId>,
+        search: Option<&str>,
+        window: Window,
+    ) -> Result<Slice<KeyRecord>>;
+
+    /// The connection that holds a name.
+    async fn connection_named(
+        &self,
+        tenant: TenantId,
+        name: &ConnectionName,
+    ) -> Result<Option<ConnectionId>>;
+
+    /// The rows of those of these connections that there are and that anybody may see, in no order.
+    async fn rows_of(&self, tenant: TenantId, ids: &[ConnectionId]) -> Result<Vec<Connection>>;
+
+    /// Writes a key with what it is granted, as one transaction. `Stale` when the key, one of the grants or one of the connections is not as it was seen;
+    /// `NotFound` when its workspace is gone.
+    async fn write_key(
+        &self,
+        before: Option<&KeyRecord>,
+        after: &KeyRecord,
+        grants: &[GrantsChange],
+        record: Option<&Record>,
+    ) -> Result<()>;
 }
 
 /// Tenants.

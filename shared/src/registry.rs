@@ -15,7 +15,8 @@ use crate::{
         Unfinished, Version, Work,
     },
     credential::{CredentialRef, CredentialVersion, HolderId, Secret},
-    error::{Error, Noun, Result},
+    error::{Error, Noun, Problem, Result},
+    grants::{self, Granting, Grants, GrantsChange},
     ports::{Added, Clock, Credentials, Idempotency, Ids, Registrations},
     slug::Slug,
     tenant::{TenantId, WorkspaceId},
@@ -26,6 +27,8 @@ use crate::{
 const ABANDONED_AFTER_SECONDS: i64 = 60;
 /// How often a change is tried again when somebody else changed the row in between.
 const ATTEMPTS: u32 = 3;
+/// Where a body says what virtual keys are granted.
+const VIRTUAL_KEYS: &str = "/vk_configs";
 
 /// What a connection is to be. Parsed, but not yet judged against the rules of the registry.
 pub struct Wanted {
@@ -176,6 +179,22 @@ impl Registry {
         knowing: Knowing,
         edit: impl Fn(&Connection, Option<&Secret>) -> Result<Wanted> + Send + Sync,
     ) -> Result<Connection> {
+        self.edit_granting(by, tenant, id, expected, knowing, edit, None)
+            .await
+    }
+
+    /// The same with what virtual keys are granted of it: these and no others, or as it is. All of it changes in one transaction.
+    #[expect(clippy::too_many_arguments, reason = "an edit, and what comes with it")]
+    pub async fn edit_granting(
+        &self,
+        by: &Author,
+        tenant: TenantId,
+        id: ConnectionId,
+        expected: Option<Version>,
+        knowing: Knowing,
+        edit: impl Fn(&Connection, Option<&Secret>) -> Result<Wanted> + Send + Sync,
+        granted: Option<&[Granting]>,
+    ) -> Result<Connection> {
         for _ in 0..ATTEMPTS {
             let before = self.current(tenant, id, expected).await?;
             let known = match (&before.credential, knowing) {
@@ -188,12 +207,51 @@ impl Registry {
             };
             let wanted = edit(&before, known.as_ref())?;
             self.allow(&wanted.server_url)?;
-            match self.change(by, &before, wanted).await {
+            let grants = match granted {
+                Some(granted) => self.regrant(&before, granted).await?,
+                None => None,
+            };
+            match self.change(by, &before, wanted, grants.as_ref()).await {
                 Err(Error::Stale) => {}
                 settled => return settled,
             }
         }
         Err(Error::Busy)
+    }
+
+    /// What becomes of a connection's grants where these keys and no others are granted something; nothing where that is so already.
+    async fn regrant(&self, of: &Connection, granted: &[Granting]) -> Result<Option<GrantsChange>> {
+        let known = self.store.grants(of.tenant, &[of.id]).await?.pop();
+        let before = known.unwrap_or_else(|| Grants::none(of.tenant, of.id));
+        let change = GrantsChange {
+            after: before.replaced(granted, VIRTUAL_KEYS)?,
+            before,
+            seen: None,
+        };
+        if change.is_empty() {
+            return Ok(None);
+        }
+        change.check(VIRTUAL_KEYS)?;
+        let added: Vec<_> = change.added().collect();
+        let found = self.store.keys_named(of.tenant, &added).await?;
+        let problems: Vec<_> = granted
+            .iter()
+            .enumerate()
+            .filter(|(_, granting)| added.contains(&granting.key))
+            .filter(|(_, granting)| {
+                let key = found.iter().find(|key| key.id == granting.key);
+                !key.is_some_and(|key| grants::fits(key, of))
+            })
+            .map(|(place, _)| {
+                let field = format!("{VIRTUAL_KEYS}/{place}/virtual_key_id");
+                Problem::new(field, "is no virtual key that could use this client")
+            })
+            .collect();
+        if problems.is_empty() {
+            Ok(Some(change))
+        } else {
+            Err(Error::Invalid(problems))
+        }
     }
 
     /// Removes a connection and its secret.
@@ -392,6 +450,7 @@ impl Registry {
         by: &Author,
         before: &Connection,
         mut wanted: Wanted,
+        grants: Option<&GrantsChange>,
     ) -> Result<Connection> {
         stays_where_it_runs(before, &wanted)?;
         let change = Change::between(before, &mut wanted)?;
@@ -399,13 +458,13 @@ impl Registry {
         match change {
             Change::Keep => {
                 let after = before.changed_to(&wanted, before.credential.clone(), now);
-                let fields = after.fields_unlike(before);
+                let fields = with_grants(after.fields_unlike(before), grants);
                 if fields.is_empty() {
                     return Ok(before.clone());
                 }
                 let record = self.record(by, Action::Update, before, fields, now)?;
                 self.store
-                    .replace(before, &after, Some(&record), now)
+                    .replace_granting(before, &after, grants, Some(&record), now)
                     .await?;
                 Ok(after)
             }
@@ -413,10 +472,10 @@ impl Registry {
                 let after = before
                     .changed_to(&wanted, None, now)
                     .with_work(Some(Work::Discard), now);
-                let record =
-                    self.record(by, Action::Update, before, after.fields_unlike(before), now)?;
+                let fields = with_grants(after.fields_unlike(before), grants);
+                let record = self.record(by, Action::Update, before, fields, now)?;
                 self.store
-                    .replace(before, &after, Some(&record), now)
+                    .replace_granting(before, &after, grants, Some(&record), now)
                     .await?;
                 self.follow_up(&after).await;
                 Ok(after)
@@ -425,7 +484,8 @@ impl Registry {
                 let staged = self.stage(before, &secret).await?;
                 let credential = self.staged_credential(&staged, &wanted.server_url)?;
                 let after = staged.changed_to(&wanted, Some(credential), now);
-                self.adopt(by, Action::Update, &staged, &after).await
+                self.adopt_granting(by, Action::Update, &staged, &after, grants)
+                    .await
             }
         }
     }
@@ -485,9 +545,25 @@ impl Registry {
         staged: &Connection,
         after: &Connection,
     ) -> Result<Connection> {
+        self.adopt_granting(by, action, staged, after, None).await
+    }
+
+    async fn adopt_granting(
+        &self,
+        by: &Author,
+        action: Action,
+        staged: &Connection,
+        after: &Connection,
+        grants: Option<&GrantsChange>,
+    ) -> Result<Connection> {
         let now = self.clock.now();
-        let record = self.record(by, action, staged, after.fields_unlike(staged), now)?;
-        match self.store.replace(staged, after, Some(&record), now).await {
+        let fields = with_grants(after.fields_unlike(staged), grants);
+        let record = self.record(by, action, staged, fields, now)?;
+        match self
+            .store
+            .replace_granting(staged, after, grants, Some(&record), now)
+            .await
+        {
             Ok(()) => {
                 self.follow_up(after).await;
                 Ok(after.clone())
@@ -555,6 +631,12 @@ fn stays_where_it_runs(before: &Connection, wanted: &Wanted) -> Result<()> {
         && is_local == wanted.details.transport.is_local()
         && (!is_local || before.details.transport == wanted.details.transport);
     if stays { Ok(()) } else { Err(Error::NoAddress) }
+}
+
+/// The members that change, and among them what keys are granted, as Bifrost calls it.
+fn with_grants(mut fields: Vec<&'static str>, grants: Option<&GrantsChange>) -> Vec<&'static str> {
+    fields.extend(grants.map(|_| "vk_configs"));
+    fields
 }
 
 /// What an edit has to know.

@@ -11,7 +11,7 @@ use crate::{
     tenant::{NewTenant, TenantId, TenantName, UserId, WorkspaceId},
     text::{Label, ParseError},
     timestamp::Timestamp,
-    workspace::{Member, Role, Workspace},
+    workspace::{DEFAULT_SLUG, Member, Role, Workspace},
 };
 
 /// What a new tenant's first keys may do: all that keys of their kind can.
@@ -168,6 +168,7 @@ fn operators_key(kind: KeyKind, key: &ApiKey, pepper: &str, now: Timestamp) -> K
         user: None,
         scopes: first_scopes(kind),
         expires_at: None,
+        disabled: false,
         settings: None,
         created_at: now,
         updated_at: None,
@@ -182,7 +183,7 @@ fn default_workspace(tenant: TenantId, id: WorkspaceId, now: Timestamp) -> Resul
         tenant,
         id,
         name: Label::try_from(name).map_err(problem)?,
-        slug: Slug::try_from("ws-default".to_owned()).map_err(problem)?,
+        slug: Slug::try_from(DEFAULT_SLUG.to_owned()).map_err(problem)?,
         description: None,
         settings: None,
         is_default: true,

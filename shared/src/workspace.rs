@@ -12,6 +12,8 @@ use crate::{
 
 /// What a workspace's description may have in characters.
 pub const MAX_DESCRIPTION: usize = 500;
+/// The slug of the workspace that every tenant has. Slugs stay.
+pub const DEFAULT_SLUG: &str = "ws-default";
 
 /// A part of a tenant. One row of the table.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

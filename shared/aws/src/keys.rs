@@ -19,6 +19,8 @@
 //! | user connection  | `TENANT#{tenant}`            | `USERCONNECTION#{server}#{user}`     | that he has tokens on it                    |
 //! | toggles          | `TENANT#{tenant}`            | `TOGGLES#{connection or server}`     | which capabilities were switched            |
 //! | pushed           | `TENANT#{tenant}`            | `PUSHED#{connection}`                | what the gateway told of its server         |
+//! | grants           | `TENANT#{tenant}`            | `GRANTS#{connection}`                | what virtual keys may use of it             |
+//! | granted          | `TENANT#{tenant}`            | `GRANTED#{key id}#{connection}`      | that the key stands in that one's grants    |
 //! | entry of a list  | `TENANT#{tenant}#LIST#{list}`| `ENTRY#{id}`                         | that a row is in the list, and its name     |
 //! | count of a list  | `TENANT#{tenant}#LIST#{list}`| `COUNT#{first digits of the ids}`    | how many entries begin with these digits    |
 //! | samples          | `TENANT#{tenant}#HISTORY#{id}` | `HOUR#{hour}`                      | the checks of one hour                      |
@@ -84,6 +86,8 @@ pub enum Key<'a> {
     /// Of a connection or of a server.
     Toggles(TenantId, Uuid),
     Pushed(TenantId, ConnectionId),
+    Grants(TenantId, ConnectionId),
+    Granted(TenantId, KeyId, ConnectionId),
     Entry(TenantId, List<'a>, Uuid),
     /// The count of the entries that begin as this id does.
     Count(TenantId, List<'a>, Uuid),
@@ -118,7 +122,9 @@ impl Key<'_> {
             | Self::UserAccess(tenant, ..)
             | Self::UserConnection(tenant, ..)
             | Self::Toggles(tenant, _)
-            | Self::Pushed(tenant, _) => of_tenant(*tenant),
+            | Self::Pushed(tenant, _)
+            | Self::Grants(tenant, _)
+            | Self::Granted(tenant, ..) => of_tenant(*tenant),
             Self::Entry(tenant, list, _) | Self::Count(tenant, list, _) => list.pk(*tenant),
             Self::Samples(tenant, id, _) | Self::Incident(tenant, id, _) => history(*tenant, *id),
             Self::Wheel(slot, ..) => wheel(*slot),
@@ -148,6 +154,8 @@ impl Key<'_> {
             Self::UserConnection(_, server, user) => format!("{USER_CONNECTION}{server}#{user}"),
             Self::Toggles(_, of) => format!("TOGGLES#{of}"),
             Self::Pushed(_, connection) => format!("PUSHED#{connection}"),
+            Self::Grants(_, connection) => format!("GRANTS#{connection}"),
+            Self::Granted(_, key, connection) => format!("{GRANTED}{key}#{connection}"),
             Self::Entry(_, _, id) => format!("ENTRY#{id}"),
             Self::Count(_, _, id) => format!("COUNT#{}", bucket(*id)),
             Self::Samples(_, _, hour) => format!("HOUR#{hour:08}"),
@@ -257,6 +265,8 @@ pub enum Range<'a> {
     AllTools(TenantId, ConnectionId),
     /// What is said of single users for a server.
     UserAccesses(TenantId, ServerId),
+    /// Of which connections a key is granted anything.
+    Granted(TenantId, KeyId),
     /// From one hour to another, both included.
     Samples(TenantId, ConnectionId, i64, i64),
     Incidents(TenantId, ConnectionId),
@@ -273,7 +283,8 @@ impl Range<'_> {
             | Self::Connections(tenant, _)
             | Self::Tools(tenant, ..)
             | Self::AllTools(tenant, _)
-            | Self::UserAccesses(tenant, _) => of_tenant(*tenant),
+            | Self::UserAccesses(tenant, _)
+            | Self::Granted(tenant, _) => of_tenant(*tenant),
             Self::EntriesFrom(tenant, list, _)
             | Self::EntriesTo(tenant, list, _)
             | Self::EntriesWithin(tenant, list, ..)
@@ -309,6 +320,7 @@ impl Range<'_> {
                 format!("USERACCESS#{server}#"),
                 format!("USERACCESS#{server}$"),
             ),
+            Self::Granted(_, key) => (format!("{GRANTED}{key}#"), format!("{GRANTED}{key}$")),
             Self::Samples(_, _, from, to) => (format!("HOUR#{from:08}"), format!("HOUR#{to:08}")),
             Self::Incidents(..) => ("INCIDENT#".to_owned(), "INCIDENT$".to_owned()),
             // Everything: ids are lower-case hexadecimal.
@@ -339,6 +351,12 @@ pub fn part(sk: &str) -> Option<(ConnectionId, Part)> {
     Some((id.parse().ok()?, part))
 }
 
+/// The key and the connection of a grant that a sort key names.
+pub fn granted(sk: &str) -> Option<(KeyId, ConnectionId)> {
+    let (key, connection) = sk.strip_prefix(GRANTED)?.split_once('#')?;
+    Some((key.parse().ok()?, connection.parse().ok()?))
+}
+
 /// The row with unfinished work that these keys name.
 pub fn unsettled(pk: &str, sk: &str) -> Option<(TenantId, Unsettled)> {
     let tenant = pk.strip_prefix("TENANT#")?.parse().ok()?;
@@ -364,6 +382,7 @@ pub fn minute(sk: &str) -> Option<i64> {
     sk.parse().ok()
 }
 
+const GRANTED: &str = "GRANTED#";
 const USER_CONNECTION: &str = "USERCONNECTION#";
 /// Of the twelve digits that are milliseconds: so many stand for 2^20 of them.
 const BUCKET_DIGITS: usize = 7;
@@ -500,6 +519,10 @@ mod tests {
             &format!("TOGGLES#{ID}"),
         );
         is(Key::Pushed(tenant, id), &of_tenant, &format!("PUSHED#{ID}"));
+        is(Key::Grants(tenant, id), &of_tenant, &format!("GRANTS#{ID}"));
+        let granted = format!("GRANTED#01890000000070008000000000000001#{ID}");
+        let holder = TENANT.parse().unwrap();
+        is(Key::Granted(tenant, holder, id), &of_tenant, &granted);
         for (list, name) in [
             (List::Connections, "CONNECTIONS".to_owned()),
             (List::ConnectionsOfTenant, "CONNECTIONS#TENANT".to_owned()),
@@ -554,6 +577,8 @@ mod tests {
                 Key::Samples(tenant, id, 42),
                 Key::Incident(tenant, id, at),
                 Key::Requests(tenant, id, 1),
+                Key::Grants(tenant, id),
+                Key::Granted(tenant, KeyId::new(id.uuid()), id),
             ]
         };
         let others = [
@@ -588,6 +613,10 @@ mod tests {
         assert_eq!(within(Range::AllTools(tenant, id)), keys(&own[3..5]));
         assert_eq!(within(Range::Samples(tenant, id, 42, 50)), keys(&own[6..7]));
         assert_eq!(within(Range::Incidents(tenant, id)), keys(&own[7..8]));
+        assert_eq!(
+            within(Range::Granted(tenant, KeyId::new(id.uuid()))),
+            keys(&own[10..])
+        );
         assert_eq!(within(Range::OutOfTurn), keys(&others[2..3]));
         assert_eq!(within(Range::Ticks(42)), keys(&others[3..4]));
     }
@@ -609,6 +638,9 @@ mod tests {
         let row = Key::UserConnection(tenant, server, user);
         let unfinished = Some((tenant, Unsettled::UserConnection(server, user)));
         assert_eq!(unsettled(&row.pk(), &row.sk()), unfinished);
+        let holder: KeyId = TENANT.parse().unwrap();
+        let of_key = Key::Granted(tenant, holder, id).sk();
+        assert_eq!(granted(&of_key), Some((holder, id)));
         let entry_id: Uuid = ID.parse().unwrap();
         let in_list = Key::Entry(tenant, List::Keys, entry_id).sk();
         assert_eq!(entry(&in_list), Some(entry_id));

@@ -16,6 +16,7 @@ use crate::{
 
 mod audit;
 mod connections;
+mod grants;
 mod integrations;
 mod keys;
 mod lists;
@@ -27,6 +28,7 @@ mod servers;
 mod tenants;
 mod tools;
 mod transaction;
+mod virtual_keys;
 mod workspaces;
 
 /// Implements the ports of `shared` that keep something in the table.

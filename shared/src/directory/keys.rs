@@ -10,7 +10,7 @@ use crate::{
         Transition,
     },
     error::{Error, Noun, Problem, Result, busy_if_stale},
-    ports::{Rows, Slice, Tenants, Window, Workspaces},
+    ports::{Grantings, Rows, Slice, Tenants, Window, Workspaces},
     right::{KeyVerb, Right, Scope},
     slug::Reference,
     tenant::{TenantId, TenantName, UserId, WorkspaceId},
@@ -160,6 +160,7 @@ impl<S: Workspaces + Rows<KeyRecord>> Directory<S> {
             user,
             scopes: wanted.scopes,
             expires_at: wanted.expires_at,
+            disabled: false,
             settings: settings(None, &wanted.settings)?,
             created_at: now,
             updated_at: None,
@@ -246,11 +247,6 @@ impl<S: Workspaces + Rows<KeyRecord>> Directory<S> {
         Ok((key, until))
     }
 
-    pub async fn revoke_key(&self, by: &Author, key: &KeyRecord) -> Result<()> {
-        let record = self.key_record(by, Action::Delete, key, Vec::new(), self.clock.now())?;
-        busy_if_stale(Rows::<KeyRecord>::discard(&self.store, key, Some(&record)).await)
-    }
-
     /// Revokes a key of the gateway's, for the operator, who made it. Those of callers are not there.
     pub async fn revoke_system_key(&self, tenant: TenantId, id: KeyId) -> Result<()> {
         let key = self.store.key(tenant, id).await?;
@@ -313,8 +309,18 @@ impl<S: Workspaces + Rows<KeyRecord>> Directory<S> {
         }
         demand_lead(&self.store, caller.tenant, workspace, own).await
     }
+}
 
-    fn key_record(
+impl<S: Grantings> Directory<S> {
+    /// Revokes a key. What it was granted goes with it.
+    pub async fn revoke_key(&self, by: &Author, key: &KeyRecord) -> Result<()> {
+        let record = self.key_record(by, Action::Delete, key, Vec::new(), self.clock.now())?;
+        busy_if_stale(self.store.remove_key(key, Some(&record)).await)
+    }
+}
+
+impl<S> Directory<S> {
+    pub(super) fn key_record(
         &self,
         by: &Author,
         action: Action,
@@ -361,7 +367,12 @@ fn check_expiry(expires_at: Option<Timestamp>, now: Timestamp) -> Result<()> {
 }
 
 /// Nobody gives a scope that he does not hold; what a key has already may stay.
-fn check_scopes(caller: &Caller, kind: KeyKind, scopes: &[Scope], held: &[Scope]) -> Result<()> {
+pub(super) fn check_scopes(
+    caller: &Caller,
+    kind: KeyKind,
+    scopes: &[Scope],
+    held: &[Scope],
+) -> Result<()> {
     let mut unfit: Vec<_> = scopes
         .iter()
         .filter(|scope| !scope.fits(kind))
@@ -482,6 +493,7 @@ mod tests {
             user: Some(user),
             scopes: Vec::new(),
             expires_at: None,
+            disabled: false,
             settings: None,
             created_at: now,
             updated_at: None,

@@ -85,6 +85,16 @@ impl Integrations for DynamoStore {
                     .await?;
                 found.window(window)
             }
+            Shelf::Around(workspace) => {
+                let own = workspace.to_string();
+                let reached = [FOR_ALL, OF_TENANT, &own];
+                let found = self
+                    .search(tenant, List::Connections, |entry| {
+                        reached.contains(&&*entry.tag) && names(entry, search)
+                    })
+                    .await?;
+                found.window(window)
+            }
             Shelf::GivenTo(workspace) => {
                 let found = self.given(tenant, workspace, search).await?;
                 found.window(window)

@@ -6,6 +6,7 @@ use shared::{
     audit::Record,
     connection::{Connection, ConnectionId},
     error::{Error, Noun, Result},
+    grants::GrantsChange,
     health::{Health, Status},
     ports::{Added, Idempotency, Integrations as _, Registrations, Rows as _, Unsettled, Window},
     tenant::TenantId,
@@ -16,6 +17,7 @@ use shared::{
 use super::{
     DynamoStore,
     audit::write_record,
+    grants::grant_with_connection,
     lists::{Entry, move_entries},
     pk,
     rows::{Ground, demand, open_workspace, slug_guard},
@@ -33,7 +35,7 @@ use crate::{
 };
 
 /// The connection that a guard or an idempotency record was made for.
-const MADE_FOR: &str = "madeFor";
+pub(super) const MADE_FOR: &str = "madeFor";
 const FINGERPRINT: &str = "fingerprint";
 /// The connection as it was made.
 const MADE: &str = "made";
@@ -108,10 +110,11 @@ impl Registrations for DynamoStore {
         Err(Error::Taken(Noun::ConnectionName))
     }
 
-    async fn replace(
+    async fn replace_granting(
         &self,
         before: &Connection,
         after: &Connection,
+        grants: Option<&GrantsChange>,
         record: Option<&Record>,
         now: Timestamp,
     ) -> Result<()> {
@@ -136,6 +139,9 @@ impl Registrations for DynamoStore {
             if stands_on(before).is_empty() {
                 demand(&mut writes, stands_on(after))?;
             }
+            if let Some(grants) = grants {
+                grant_with_connection(&mut writes, grants)?;
+            }
             write_record(&mut writes, record)?;
 
             let mut refused = match writes.commit().await? {
@@ -149,6 +155,9 @@ impl Registrations for DynamoStore {
                     true => Ok(()),
                     false => Err(Error::Stale),
                 };
+            }
+            if refused.take(Mark::Grants).is_some() {
+                return Err(Error::Stale);
             }
             if let Some(noun) = refused.ground() {
                 return Err(Error::NotFound(noun));
@@ -167,6 +176,7 @@ impl Registrations for DynamoStore {
         // Of a connection that nobody sees what hangs on it goes first, so that a crash leaves a row to come back for.
         if !last.is_visible() {
             self.forget_accesses(tenant, id).await?;
+            self.forget_grants(tenant, id).await?;
             self.delete_tools(&tools, None).await?;
         }
         let mut record = last.idempotency.as_deref();
@@ -182,6 +192,7 @@ impl Registrations for DynamoStore {
                 Key::Health(tenant, id),
                 Key::Toggles(tenant, id.uuid()),
                 Key::Pushed(tenant, id),
+                Key::Grants(tenant, id),
             ]
             .into_iter()
             .chain((!last.shares_name).then_some(name))

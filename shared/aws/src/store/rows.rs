@@ -5,9 +5,10 @@ use serde::{Serialize, de::DeserializeOwned};
 use shared::{
     access::{UserAccess, WorkspaceAccess},
     audit::Record,
-    caller::KeyRecord,
+    caller::{KeyKind, KeyRecord},
     capability::{Pushed, Toggles},
     error::{Error, Noun, Result},
+    grants::Grants,
     ports::Rows,
     server::Server,
     tenant::{TenantId, WorkspaceId},
@@ -88,13 +89,7 @@ impl<R: Stored> Rows<R> for DynamoStore {
 
     async fn exchange(&self, before: &R, after: &R, record: Option<&Record>) -> Result<()> {
         let mut writes = self.transaction();
-        let unchanged = Condition::revision(before.revision());
-        writes.put(Mark::Row, after.item()?, unchanged)?;
-        let (was_in, is_in) = (before.entries(), after.entries());
-        move_entries(&mut writes, after.tenant(), &was_in, &is_in)?;
-        if before.stands_on().is_empty() {
-            demand(&mut writes, after.stands_on())?;
-        }
+        exchange(&mut writes, before, after)?;
         write_record(&mut writes, record)?;
         match writes.commit().await? {
             Outcome::Done => Ok(()),
@@ -108,15 +103,7 @@ impl<R: Stored> Rows<R> for DynamoStore {
 
     async fn discard(&self, last: &R, record: Option<&Record>) -> Result<()> {
         let mut writes = self.transaction();
-        let unchanged = Condition::revision(last.revision());
-        writes.delete(Mark::Row, &last.key(), unchanged)?;
-        if let Some((guard, _)) = last.slug() {
-            writes.delete(Mark::Other, &guard, Condition::none())?;
-        }
-        for key in last.dependents() {
-            writes.delete(Mark::Other, &key, Condition::none())?;
-        }
-        move_entries(&mut writes, last.tenant(), &last.entries(), &[])?;
+        remove(&mut writes, last)?;
         write_record(&mut writes, record)?;
         match writes.commit().await? {
             Outcome::Done => Ok(()),
@@ -135,6 +122,35 @@ pub(super) fn insert<R: Stored>(writes: &mut Transaction<'_>, new: &R) -> Result
         writes.put(Mark::Slug, slug_guard(&guard, id), Condition::absent())?;
     }
     move_entries(writes, new.tenant(), &[], &new.entries())
+}
+
+/// Puts a row in the place of another, in the lists as well.
+pub(super) fn exchange<R: Stored>(
+    writes: &mut Transaction<'_>,
+    before: &R,
+    after: &R,
+) -> Result<()> {
+    let unchanged = Condition::revision(before.revision());
+    writes.put(Mark::Row, after.item()?, unchanged)?;
+    let (was_in, is_in) = (before.entries(), after.entries());
+    move_entries(writes, after.tenant(), &was_in, &is_in)?;
+    if before.stands_on().is_empty() {
+        demand(writes, after.stands_on())?;
+    }
+    Ok(())
+}
+
+/// Removes a row with its guard, its places and what hangs on it.
+pub(super) fn remove<R: Stored>(writes: &mut Transaction<'_>, last: &R) -> Result<()> {
+    let unchanged = Condition::revision(last.revision());
+    writes.delete(Mark::Row, &last.key(), unchanged)?;
+    if let Some((guard, _)) = last.slug() {
+        writes.delete(Mark::Other, &guard, Condition::none())?;
+    }
+    for key in last.dependents() {
+        writes.delete(Mark::Other, &key, Condition::none())?;
+    }
+    move_entries(writes, last.tenant(), &last.entries(), &[])
 }
 
 /// Something that has to be there, and as what it is missed.
@@ -264,6 +280,17 @@ impl Stored for Member {
     }
 }
 
+/// What entries say of a key: its kind, and whether it is a virtual one.
+pub(super) fn key_tag(kind: KeyKind, is_virtual: bool) -> String {
+    let calls_tools = if is_virtual { " virtual" } else { "" };
+    format!("{}{calls_tools}", kind.word())
+}
+
+/// The kind that entries say a key is of.
+pub(super) fn kind_in(tag: &str) -> &str {
+    tag.split(' ').next().unwrap_or_default()
+}
+
 impl Stored for KeyRecord {
     const NOUN: Noun = Noun::ApiKey;
 
@@ -281,12 +308,12 @@ impl Stored for KeyRecord {
 
     fn entries(&self) -> Vec<(List<'_>, Entry)> {
         let name = self.name.as_ref().map_or("", |name| name.as_str());
-        let entry = Entry::new(self.id.uuid(), name, self.kind.word());
+        let entry = Entry::new(self.id.uuid(), name, key_tag(self.kind, self.is_virtual()));
         let of_workspace = self.workspace.map(List::KeysOf);
         let lists = [Some(List::Keys), of_workspace].into_iter().flatten();
         // The gateway's keys are the operator's affair.
         lists
-            .filter(|_| self.kind != shared::caller::KeyKind::System)
+            .filter(|_| self.kind != KeyKind::System)
             .map(|list| (list, entry.clone()))
             .collect()
     }
@@ -414,6 +441,22 @@ impl Stored for Toggles {
 
     fn key(&self) -> Key<'_> {
         Key::Toggles(self.tenant, self.of)
+    }
+
+    fn revision(&self) -> u64 {
+        self.revision
+    }
+}
+
+impl Stored for Grants {
+    const NOUN: Noun = Noun::Connection;
+
+    fn tenant(&self) -> TenantId {
+        self.tenant
+    }
+
+    fn key(&self) -> Key<'_> {
+        Key::Grants(self.tenant, self.connection)
     }
 
     fn revision(&self) -> u64 {

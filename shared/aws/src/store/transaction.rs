@@ -29,6 +29,8 @@ pub(super) enum Mark {
     Name,
     Wheel,
     Tenant,
+    /// What keys are granted, or what has to stay as it was seen for that.
+    Grants,
     /// What the row stands on, which has to be there.
     Ground(Noun),
     /// Refused only when the table is not what it can be.

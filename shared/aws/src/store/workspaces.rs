@@ -12,7 +12,7 @@ use shared::{
     workspace::{Member, Workspace},
 };
 
-use super::DynamoStore;
+use super::{DynamoStore, rows::kind_in};
 use crate::keys::{Key, List, SlugKind};
 
 /// What is looked at before it is removed, and looked at again.
@@ -136,7 +136,7 @@ impl Workspaces for DynamoStore {
         let (entries, total, has_more) = if takes_all {
             self.listed(tenant, list, None, window).await?
         } else {
-            let is_wanted = |tag: &str| kinds.iter().any(|kind| kind.word() == tag);
+            let is_wanted = |tag: &str| kinds.iter().any(|kind| kind.word() == kind_in(tag));
             let found = self
                 .search(tenant, list, |entry| is_wanted(&entry.tag))
                 .await?;
