@@ -4,6 +4,7 @@
 //! was empty is always there.
 
 pub mod clients;
+pub mod keys;
 pub mod openapi;
 
 use serde::Serialize;

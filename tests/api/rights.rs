@@ -7,6 +7,7 @@ mod bifrost;
 mod branches;
 mod checks;
 mod portkey;
+mod virtual_keys;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -24,12 +25,19 @@ use self::{
 use crate::crashes::Change;
 
 /// They have no business with credentials, so a flaw in them can leak none.
-const WITHOUT_SECRETS: [&str; 51] = [
+const WITHOUT_SECRETS: [&str; 58] = [
     "authorize",
     "authorize-portkey",
     "bifrost-clients-filterdata",
     "bifrost-clients-list",
     "bifrost-clients-read",
+    "bifrost-keys-create",
+    "bifrost-keys-delete",
+    "bifrost-keys-list",
+    "bifrost-keys-read",
+    "bifrost-keys-rotate",
+    "bifrost-keys-tools",
+    "bifrost-keys-update",
     "bifrost-openapi-read",
     "create-system-key",
     "create-tenant",
@@ -99,6 +107,7 @@ async fn no_function_has_a_right_it_does_not_use_and_none_lacks_one() {
     work.extend(Change::ALL.map(|change| after_crashes(change).boxed()));
     work.extend(By::ALL.map(|by| checks::made(by).boxed()));
     work.push(in_every_branch().boxed());
+    work.push(virtual_keys::in_every_branch().boxed());
     let seen = stream::iter(work)
         .map(|some| async { tokio::spawn(some).await.unwrap() })
         .buffer_unordered(AT_ONCE)

@@ -76,6 +76,8 @@ impl Guarded {
             }
             ("PUT", path) if path.starts_with("/api/mcp/client/") => json!({ "name": "y" }),
             ("PATCH", _) => json!({ "name": "y" }),
+            ("POST", "/api/governance/virtual-keys") => json!({ "name": "x" }),
+            ("PUT", path) if path.starts_with("/api/governance/") => json!({ "name": "y" }),
             ("PUT", path) if path.starts_with("/api/") => json!({ "bearerToken": "z" }),
             ("POST", path) if path.starts_with("/api/") => return None,
             ("PUT", path) if path.ends_with("/workspaces") => json!({ "workspaces": [] }),
@@ -310,6 +312,16 @@ async fn a_foreign_thing_is_not_found() {
     let server = server["id"].as_str().unwrap().to_owned();
     let keys = stack.portkey().get("/v1/api-keys").await.json();
     let key = keys["data"][0]["id"].as_str().unwrap().to_owned();
+    let grants = json!({ "name": "ci", "mcp_configs": [{ "mcp_client_id": id, "tools_to_execute": ["*"] }] });
+    let made = stack
+        .api()
+        .post("/api/governance/virtual-keys", &grants)
+        .await;
+    assert_eq!(made.status, 200, "{made:?}");
+    let virtual_key = made.json()["virtual_key"]["id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
     stack.tick().await;
     // With a minute ahead of us, the next check is not another one by the end.
     stack.clock.turn_to_next_minute();
@@ -320,6 +332,7 @@ async fn a_foreign_thing_is_not_found() {
         let own = match guarded.route.path.split('/').nth(2).unwrap_or_default() {
             "mcp-servers" => &server,
             "api-keys" => &key,
+            "governance" => &virtual_key,
             "admin" => workspace,
             _ => &id,
         };

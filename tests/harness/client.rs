@@ -162,7 +162,10 @@ impl Answer {
 
     /// The machine's word of an error.
     pub fn code(&self) -> String {
-        self.json()["code"].as_str().unwrap_or_default().to_owned()
+        let told = self.json();
+        // Bifrost's errors have it one level down.
+        let code = told["code"].as_str().or(told["error"]["code"].as_str());
+        code.unwrap_or_default().to_owned()
     }
 
     /// The next page's path, from the header `Link`.

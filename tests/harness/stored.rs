@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use dynoxide::actions::scan::ScanRequest;
 use local::{secrets_manager::StoredSecret, stack::Stack};
 use serde_json::{Map, Value};
-use shared::{connection::Connection, user_connection::UserConnection, wheel::Slot};
+use shared::{
+    connection::Connection, grants::Grants, user_connection::UserConnection, wheel::Slot,
+};
 use shared_aws::keys::{self, Key, List, SlugKind};
 
 /// An item of the table as plain JSON; what is binary is base64.
@@ -130,6 +132,7 @@ pub fn flaws(stack: &Stack) -> Vec<String> {
     let named: BTreeSet<_> = rows.iter().map(|row| secret_name(stack, row)).collect();
     let named: BTreeSet<_> = named.into_iter().chain(of_users).collect();
     flaws_of_lists(&items, &mut flaws);
+    flaws_of_grants(&items, &there, &mut flaws);
     for name in secrets.keys() {
         if !named.contains(name) {
             flaws.push(format!("the secret {name} has no row"));
@@ -241,6 +244,36 @@ fn flaws_of_lists(items: &[Item], flaws: &mut Vec<String>) {
     }
 }
 
+/// Who is granted something of a connection is there and is led to it, and nobody else is.
+fn flaws_of_grants(items: &[Item], there: &BTreeSet<(String, String)>, flaws: &mut Vec<String>) {
+    let mut led = BTreeSet::new();
+    for item in items {
+        if let Some((key, connection)) = keys::granted(item.sk()) {
+            led.insert((item.pk().to_owned(), key, connection));
+        }
+    }
+    for item in items.iter().filter(|item| item.sk().starts_with("GRANTS#")) {
+        let grants: Grants = serde_json::from_value(item.0.clone()).expect("grants");
+        for key in grants.keys() {
+            if !led.remove(&(item.pk().to_owned(), key, grants.connection)) {
+                flaws.push(format!("nothing leads {key} to {}", grants.connection));
+            }
+            let row = Key::ApiKey(grants.tenant, key);
+            if !there.contains(&(row.pk(), row.sk())) {
+                flaws.push(format!(
+                    "{} is granted to {key}, which is gone",
+                    grants.connection
+                ));
+            }
+        }
+    }
+    for (_, key, connection) in led {
+        flaws.push(format!(
+            "{key} is led to {connection}, which is not granted"
+        ));
+    }
+}
+
 /// What belongs to a connection must have one.
 fn flaws_of_item(item: &Item, rows: &[Connection], flaws: &mut Vec<String>) {
     let (pk, sk) = (item.pk(), item.sk());
@@ -248,7 +281,8 @@ fn flaws_of_item(item: &Item, rows: &[Connection], flaws: &mut Vec<String>) {
     let kind = sk.split('#').next().unwrap_or_default();
     let owner = match kind {
         _ if pk.starts_with("WHEEL#") && pk != Key::Tick(0).pk() => sk.split('#').nth(1),
-        "CONNECTION" | "TOOLS" | "PUSHED" => sk.split('#').nth(1),
+        "CONNECTION" | "TOOLS" | "PUSHED" | "GRANTS" => sk.split('#').nth(1),
+        "GRANTED" => sk.split('#').nth(2),
         "SLUG" if sk.starts_with("SLUG#CONNECTION#") => item.0["leadsTo"].as_str(),
         "ENTRY" if pk.contains("#LIST#CONNECTIONS") => sk.split('#').nth(1),
         "NAME" | "IDEMPOTENCY" => item.0["madeFor"].as_str(),

@@ -64,7 +64,11 @@ pub struct ApiKey {
 
 impl ApiKey {
     pub fn new(record: KeyRecord, now: Timestamp) -> Self {
-        let is_expired = record.is_expired(now);
+        let status = match (record.is_expired(now), record.disabled) {
+            (true, _) => "expired",
+            (false, true) => "inactive",
+            (false, false) => "active",
+        };
         let setting = |name| record.settings.as_ref()?.member(name).cloned();
         Self {
             object: "api-key",
@@ -73,7 +77,7 @@ impl ApiKey {
             organisation_id: record.tenant,
             workspace_id: record.workspace,
             user_id: record.user,
-            status: if is_expired { "expired" } else { "active" },
+            status,
             created_at: record.created_at,
             last_updated_at: record.updated_at.unwrap_or(record.created_at),
             expires_at: record.expires_at,

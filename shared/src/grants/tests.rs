@@ -213,7 +213,6 @@ fn a_change_has_an_end_and_so_have_grants() {
 
 #[test]
 fn reasons_have_words_of_their_own() {
-    let words: std::collections::BTreeSet<_> =
-        Withheld::ALL.into_iter().map(Withheld::word).collect();
+    let words: BTreeSet<_> = Withheld::ALL.into_iter().map(Withheld::word).collect();
     assert_eq!(words.len(), Withheld::ALL.len());
 }

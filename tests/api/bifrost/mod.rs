@@ -8,6 +8,7 @@ mod one_row;
 mod rules;
 mod secrets;
 mod states;
+mod virtual_keys;
 
 use harness::client::{Answer, Client};
 use serde_json::{Value, json};
