@@ -2,6 +2,7 @@
 
 mod accounts;
 mod faults;
+mod grants;
 mod history;
 mod listing;
 mod registrations;

@@ -40,7 +40,7 @@ async fn a_key_is_made_and_shown_once() {
     let own = stack.portkey_with(&value);
     let details =
         ok(&own.get("/v1/api-keys/self/details").await)["data"]["api_key_details"].clone();
-    assert_eq!(details["id"].as_str().unwrap(), id.replace('-', ""));
+    assert_eq!(details["id"].as_str().unwrap(), id);
     assert_eq!(
         (
             &details["type"],
@@ -62,8 +62,10 @@ async fn keys_are_listed_as_they_were_made() {
     let stack = TestStack::start().await;
     let api = stack.api();
     // One came with the tenant.
-    let before = ok(&api.get(KEYS).await);
-    assert_eq!(before["total_count"], 1);
+    let first = ok(&api.get(KEYS).await);
+    assert_eq!(first["total_count"], 1);
+    let first = first["virtual_keys"][0]["id"].as_str().unwrap().to_owned();
+    ok(&api.delete(&format!("{KEYS}/{first}")).await);
     let mut made = Vec::new();
     for name in ["one", "Two", "three"] {
         made.push(make(&api, &json!({ "name": name })).await.0);
@@ -86,15 +88,12 @@ async fn keys_are_listed_as_they_were_made() {
         keys.iter().map(id).collect()
     };
     let all = ok(&api.get(KEYS).await);
-    assert_eq!(
-        (&ids(&all)[1..], &all["total_count"]),
-        (&made[..], &json!(4))
-    );
+    assert_eq!((ids(&all), &all["total_count"]), (made.clone(), &json!(3)));
     assert_eq!((&all["limit"], &all["offset"]), (&json!(100), &json!(0)));
     let page = ok(&api.get(&format!("{KEYS}?limit=2&offset=1")).await);
     assert_eq!(
         (ids(&page), &page["total_count"]),
-        (made[..2].to_vec(), &json!(4))
+        (made[1..].to_vec(), &json!(3))
     );
     let found = ok(&api.get(&format!("{KEYS}?search=TW")).await);
     assert_eq!(
@@ -108,7 +107,7 @@ async fn keys_are_listed_as_they_were_made() {
         ("limit=&search=", 100),
     ] {
         let page = ok(&api.get(&format!("{KEYS}?{query}")).await);
-        assert_eq!((&page["limit"], &page["count"]), (&json!(limit), &json!(4)));
+        assert_eq!((&page["limit"], &page["count"]), (&json!(limit), &json!(3)));
     }
     for (query, field) in [
         ("limit=-1", "limit"),
