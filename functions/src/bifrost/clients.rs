@@ -4,7 +4,7 @@ mod array;
 mod body;
 pub mod create;
 pub mod delete;
-mod filter;
+pub(super) mod filter;
 pub mod filterdata;
 mod item;
 pub mod list;

@@ -16,7 +16,6 @@ use shared::{
     directory::virtual_keys::{Granted, Named, Usable, VirtualKey, Wish},
     error::{Noun, Result},
     grants::Withheld,
-    ports::Window,
     right::KeyVerb,
     tool_rules::ToolList,
 };
@@ -35,8 +34,6 @@ const NOT_KEPT: [&str; 9] = [
     "reset_budget_usage",
     "key_ids",
 ];
-/// The size of a page, if none is asked for, and the largest.
-const PAGE: usize = 100;
 
 /// What is shown of a key, and the key itself to whom it is shown.
 fn shown(key: &VirtualKey, value: Option<&str>) -> Value {
@@ -90,16 +87,6 @@ async fn whole(app: &App, record: KeyRecord) -> Result<VirtualKey> {
 async fn named(app: &App, call: &Call, verb: KeyVerb) -> Result<KeyRecord> {
     let id = call.id(Noun::ApiKey)?;
     app.directory()?.virtual_key(&call.caller, id, verb).await
-}
-
-/// Takes a window from the query. What is larger than a page is cut to one, and the answer says so.
-fn window(query: &mut Fields) -> Window {
-    let limit = query.number::<u32>("limit").unwrap_or(0) as usize;
-    let offset = query.number::<u32>("offset").unwrap_or(0) as usize;
-    Window {
-        offset,
-        limit: if limit == 0 { PAGE } else { limit.min(PAGE) },
-    }
 }
 
 /// Notes what a client wants that is not kept here; what says nothing is let go.

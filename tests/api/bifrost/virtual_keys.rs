@@ -12,15 +12,10 @@ use harness::{
 };
 use serde_json::{Value, json};
 
+use super::{UNKNOWN, ok};
+
 const KEYS: &str = "/api/governance/virtual-keys";
 const NOWHERE: &str = "https://mcp.example.com/mcp";
-/// An id that nothing has.
-const UNKNOWN: &str = "01890000-0000-7000-8000-000000000001";
-
-fn ok(answer: &Answer) -> Value {
-    assert_eq!(answer.status, 200, "{answer:?}");
-    answer.json()
-}
 
 /// That a request was refused, and for which field.
 fn refused(answer: &Answer, status: u16, field: Option<&str>) -> String {

@@ -7,10 +7,10 @@ use shared::{
     right::{KeyVerb, Right},
 };
 
-use super::{named, usable, window};
+use super::{named, usable};
 use crate::{
     app::App,
-    bifrost::VOCABULARY,
+    bifrost::{VOCABULARY, clients::filter::window},
     edge::{Call, Function, Reply},
 };
 
