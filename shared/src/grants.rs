@@ -11,7 +11,7 @@ use crate::{
     connection::{Connection, ConnectionId},
     error::{Error, Problem, Result},
     ports::Grantings,
-    tenant::TenantId,
+    tenant::{TenantId, WorkspaceId},
     text::Label,
     timestamp::Timestamp,
     tool_rules::{ToolList, ToolRules},
@@ -263,17 +263,23 @@ pub struct Grantee {
     pub tools: ToolList,
 }
 
-/// Which keys are granted something of these connections, in the order of the keys' creation. A few reads, however many connections there are.
+/// Which keys are granted something of these connections, in the order of the keys' creation: all of them, or those of a workspace. A few reads, however
+/// many connections there are.
 pub async fn grantees(
     store: &(impl Grantings + ?Sized),
     tenant: TenantId,
     connections: &[ConnectionId],
+    reach: Option<WorkspaceId>,
 ) -> Result<BTreeMap<ConnectionId, Vec<Grantee>>> {
     let grants = store.grants(tenant, connections).await?;
     let keys: BTreeSet<_> = grants.iter().flat_map(Grants::keys).collect();
     let keys: Vec<_> = keys.into_iter().collect();
     let found = store.keys_named(tenant, &keys).await?;
-    let names: BTreeMap<_, _> = found.into_iter().map(|key| (key.id, key.name)).collect();
+    let names: BTreeMap<_, _> = found
+        .into_iter()
+        .filter(|key| reach.is_none() || key.workspace == reach)
+        .map(|key| (key.id, key.name))
+        .collect();
     let grantee = |(key, tools): (KeyId, &ToolList)| {
         Some(Grantee {
             key,

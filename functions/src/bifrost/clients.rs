@@ -6,6 +6,7 @@ pub mod create;
 pub mod delete;
 pub(super) mod filter;
 pub mod filterdata;
+pub(super) mod granted;
 mod item;
 pub mod list;
 pub mod read;
@@ -20,6 +21,7 @@ use serde_json::Value;
 use shared::{
     checkup::Report,
     error::{Error, Noun, Result},
+    grants::{self, Grantee},
     ports::{Connections as _, Listing},
     timestamp::Timestamp,
     verdict::{Class, Reason},
@@ -36,11 +38,21 @@ const READ_AT_ONCE: usize = 16;
 const MAX_BYTES: usize = 4 * 1024 * 1024;
 
 /// Clients with their tools, as many as fit into one answer; at least one.
-async fn shown(app: &App, listings: &[Listing]) -> Result<Vec<Value>> {
+async fn shown(app: &App, call: &Call, listings: &[Listing]) -> Result<Vec<Value>> {
     let (store, now) = (app.store()?, app.clock().now());
+    let ids: Vec<_> = listings
+        .iter()
+        .map(|listing| listing.connection.id)
+        .collect();
+    let (tenant, reach) = (call.tenant(), call.caller.workspace);
+    let grantees = grants::grantees(&store, tenant, &ids, reach).await?;
     let reads: Vec<_> = listings
         .iter()
-        .map(|listing| with_tools(&store, listing, now).boxed())
+        .map(|listing| {
+            let grantees = grantees.get(&listing.connection.id);
+            let grantees = grantees.map_or(&[][..], Vec::as_slice);
+            with_tools(&store, listing, grantees, now).boxed()
+        })
         .collect();
     let mut reads = stream::iter(reads).buffered(READ_AT_ONCE);
     let (mut shown, mut bytes) = (Vec::new(), 0);
@@ -54,13 +66,18 @@ async fn shown(app: &App, listings: &[Listing]) -> Result<Vec<Value>> {
     Ok(shown)
 }
 
-async fn with_tools(store: &Store, listing: &Listing, now: Timestamp) -> Result<Value> {
+async fn with_tools(
+    store: &Store,
+    listing: &Listing,
+    grantees: &[Grantee],
+    now: Timestamp,
+) -> Result<Value> {
     let row = &listing.connection;
     let tools = match listing.offered().filter(|contract| contract.tool_count > 0) {
         Some(contract) => store.tools(row.tenant, row.id, &contract.digest).await?,
         None => Vec::new(),
     };
-    Ok(item::client(listing, &tools, now))
+    Ok(item::client(listing, &tools, grantees, now))
 }
 
 /// The client in the path. What belongs to another tenant is not there.

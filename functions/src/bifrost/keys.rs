@@ -17,9 +17,9 @@ use shared::{
     error::{Noun, Result},
     grants::Withheld,
     right::KeyVerb,
-    tool_rules::ToolList,
 };
 
+use super::clients::granted::tools as tools_of;
 use crate::{app::App, edge::Call, fields::Fields};
 
 /// Members that say how a gateway routes and bills, which nothing here does. Clients send them along empty.
@@ -130,14 +130,7 @@ fn wishes(fields: &mut Fields) -> Option<Vec<Wish>> {
         }
         let id = config.text("mcp_client_id").map(Named::Id);
         let name = config.text("mcp_client_name").map(Named::Name);
-        let tools = config.texts::<String>("tools_to_execute");
-        let tools = match ToolList::parse(tools.unwrap_or_default()) {
-            Ok(tools) => Some(tools),
-            Err(problem) => {
-                config.problem("tools_to_execute", problem.to_string());
-                None
-            }
-        };
+        let tools = tools_of(config);
         for name in config.rest().keys() {
             config.problem(name, "is not known");
         }

@@ -1,5 +1,6 @@
 //! Virtual keys: what is said of them, what they are granted, and what they may use in effect.
 
+mod configs;
 mod effect;
 mod grants;
 mod keys;

@@ -52,6 +52,21 @@ pub async fn in_every_branch() -> Vec<SeenRequest> {
     let own = maker.post(KEYS, &json!({ "name": "own" })).await;
     assert_eq!(own.status, 200, "{own:?}");
 
+    // Seen from the client.
+    let path = format!("/api/mcp/client/{one}");
+    let to = |key: &str| json!({ "vk_configs": [{ "virtual_key_id": key }] });
+    for (body, expected) in [
+        (to(&made[0]), 200),
+        (to(UNKNOWN), 400),
+        (json!({ "vk_configs": [] }), 200),
+    ] {
+        ask(Method::PUT, &path, &body, expected).await;
+        ask(Method::GET, &path, &Value::Null, 200).await;
+        ask(Method::GET, "/api/mcp/clients", &Value::Null, 200).await;
+    }
+    let query = format!("/api/mcp/clients?virtual_keys={}", made[0]);
+    ask(Method::GET, &query, &Value::Null, 200).await;
+
     for query in ["", "?limit=1&offset=1", "?search=CI", "?search=nothing"] {
         ask(Method::GET, &format!("{KEYS}{query}"), &Value::Null, 200).await;
     }

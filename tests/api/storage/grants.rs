@@ -108,7 +108,9 @@ async fn grants_change_with_the_connection_and_are_found_by_either() {
     assert_eq!(stores.table.granted_to(tenant(2), &ids).await.unwrap(), []);
     assert_eq!(stores.table.grants(tenant(2), &[row.id]).await.unwrap(), []);
 
-    let shown = grantees(&stores.table, tenant(1), &[row.id]).await.unwrap();
+    let shown = grantees(&stores.table, tenant(1), &[row.id], None)
+        .await
+        .unwrap();
     let names: Vec<_> = shown[&row.id]
         .iter()
         .map(|grantee| grantee.name.as_ref().unwrap().as_str().to_owned())

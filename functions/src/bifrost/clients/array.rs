@@ -26,7 +26,7 @@ pub async fn of_all(app: App, call: Call) -> Result<Reply> {
     let store = app.connections()?;
 
     let page = search::find(&store, call.tenant(), &filter, after, paging.limit).await?;
-    let clients = shown(&app, &page.items).await?;
+    let clients = shown(&app, &call, &page.items).await?;
 
     // What did not fit begins the next page.
     let is_cut = clients.len() < page.items.len();

@@ -13,7 +13,7 @@ use shared::{
     tool_rules::{ToolList, ToolRules},
 };
 
-use super::{item, values};
+use super::{granted, item, values};
 use crate::fields::Fields;
 
 /// Members that clients send along empty where they have nothing to say.
@@ -95,6 +95,8 @@ pub fn create(mut fields: Fields) -> Result<Wanted> {
 
 /// Reads a change of a client: what is absent stays. `stored` is its credential, where the headers are to change.
 pub fn update(mut fields: Fields, row: &Connection, stored: Option<&Secret>) -> Result<Wanted> {
+    // They are no part of the client's row, and read for themselves.
+    fields.value(granted::NAME);
     tidy(&mut fields);
     check_unchanged(&mut fields, row);
     let name = match fields.value("name") {

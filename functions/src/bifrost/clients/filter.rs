@@ -1,9 +1,12 @@
 //! Which clients a list shows, by the parameters of Bifrost's second version: values of one are alternatives, and all parameters hold together.
 
+use std::collections::BTreeSet;
+
 use shared::{
-    connection::{ConnectionId, Method, Transport},
+    caller::KeyId,
+    connection::{Connection, ConnectionId, Method, Transport},
     error::{Noun, Result},
-    ports::{Connections as _, Integrations as _, Listing, Shelf, Slice, Window},
+    ports::{Connections as _, Grantings as _, Integrations as _, Listing, Shelf, Slice, Window},
     search,
 };
 
@@ -12,6 +15,8 @@ use crate::{app::App, edge::Call, fields::Fields};
 
 /// The size of a page, if none is asked for, and the largest.
 const PAGE: usize = 100;
+/// Of so many keys it can be asked at once what they are granted.
+const MOST_KEYS: usize = 50;
 
 /// Takes a window from the query. What is larger than a page is cut to one, and the answer says so.
 pub fn window(query: &mut Fields) -> Window {
@@ -33,6 +38,9 @@ pub struct Wanted {
     methods: Option<Vec<Method>>,
     states: Option<Vec<State>>,
     on_all_virtual_keys: Option<bool>,
+    /// Of clients that are granted to one of these keys.
+    virtual_keys: Option<Vec<KeyId>>,
+    granted: Option<BTreeSet<ConnectionId>>,
     code_mode: Option<bool>,
     disabled: Option<bool>,
 }
@@ -47,14 +55,21 @@ impl Wanted {
             methods: words(query, "auth_type", &methods()),
             states: words(query, "state", &states()).map(|states| states.concat()),
             on_all_virtual_keys: query.switch("all_virtual_keys"),
+            virtual_keys: virtual_keys(query),
+            granted: None,
             code_mode: query.switch("code_mode"),
             disabled: query.switch("disabled"),
         }
     }
 
     /// A part of the clients that it wants, counted.
-    pub async fn find(&self, app: &App, call: &Call, window: Window) -> Result<Slice<Listing>> {
+    pub async fn find(mut self, app: &App, call: &Call, window: Window) -> Result<Slice<Listing>> {
         let (store, tenant, reach) = (app.store()?, call.tenant(), call.caller.workspace);
+        if let Some(keys) = self.virtual_keys.take() {
+            let pairs = store.granted_to(tenant, &keys).await?;
+            let granted = pairs.into_iter().map(|(_, connection)| connection);
+            self.granted = Some(granted.collect());
+        }
         // Names are in a list that is kept; whatever else is asked for is in the rows alone.
         if reach.is_none() && self.is_by_name() {
             return store
@@ -83,6 +98,21 @@ impl Wanted {
         search::sift(&store, tenant, |listing| self.keeps(call, listing), window).await
     }
 
+    /// Whether it wants this one by who may use it: all keys, or one of those that are named.
+    fn is_for_keys(&self, row: &Connection) -> bool {
+        let on_all = self
+            .on_all_virtual_keys
+            .map(|wanted| wanted == row.details.allow_on_all_virtual_keys);
+        let granted = self
+            .granted
+            .as_ref()
+            .map(|granted| granted.contains(&row.id));
+        match (on_all, granted) {
+            (None, None) => true,
+            (on_all, granted) => on_all == Some(true) || granted == Some(true),
+        }
+    }
+
     const fn is_by_name(&self) -> bool {
         matches!(
             self,
@@ -93,6 +123,8 @@ impl Wanted {
                 methods: None,
                 states: None,
                 on_all_virtual_keys: None,
+                virtual_keys: None,
+                granted: None,
                 code_mode: None,
                 disabled: None,
             }
@@ -113,7 +145,7 @@ impl Wanted {
             && among(self.transports.as_ref(), details.transport)
             && among(self.methods.as_ref(), row.auth.method())
             && among(self.states.as_ref(), State::of(listing))
-            && is(self.on_all_virtual_keys, details.allow_on_all_virtual_keys)
+            && self.is_for_keys(row)
             && is(self.code_mode, details.gateway.code_mode.unwrap_or(false))
             && is(self.disabled, !row.enabled)
     }
@@ -153,6 +185,18 @@ fn states() -> Vec<(&'static str, Vec<State>)> {
     let mut words: Vec<_> = State::ALL.map(|state| (state.word(), vec![state])).into();
     words.extend([("healthy", healthy), ("unstable", unstable)]);
     words
+}
+
+/// Takes ids of keys divided by commas.
+fn virtual_keys(query: &mut Fields) -> Option<Vec<KeyId>> {
+    const NAME: &str = "virtual_keys";
+    let given = query.text::<String>(NAME)?;
+    let ids: Vec<_> = given.split(',').map(str::trim).map(str::parse).collect();
+    if ids.len() > MOST_KEYS || ids.iter().any(Result::is_err) {
+        query.problem(NAME, "must have at most 50 UUIDs with commas between them");
+        return None;
+    }
+    Some(ids.into_iter().flatten().collect())
 }
 
 /// Takes a list of words divided by commas; what a word stands for, which can be several things.

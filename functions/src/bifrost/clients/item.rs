@@ -6,6 +6,7 @@ use shared::{
     connection::{Connection, Method},
     contract::Tool,
     gateway::{SyncMinutes, ToolTimeout},
+    grants::Grantee,
     ports::Listing,
     timestamp::Timestamp,
     verdict::Reason,
@@ -28,20 +29,29 @@ pub const fn auth_type(method: Method) -> &'static str {
 }
 
 /// A client with its tools.
-pub fn client(listing: &Listing, tools: &[Tool], now: Timestamp) -> Value {
+pub fn client(listing: &Listing, tools: &[Tool], grantees: &[Grantee], now: Timestamp) -> Value {
     let state = State::of(listing);
     let health = &listing.health;
     json!({
         "config": config(&listing.connection),
         "tools": tools.iter().map(tool).collect::<Vec<_>>(),
         "state": state,
-        "vk_configs": [],
+        "vk_configs": grantees.iter().map(granted).collect::<Vec<_>>(),
         "health_state": state.health_word(state::needs_reauth(listing)),
         "state_reason": state::reason(listing, tools.len()),
         "remedy": listing.reason().and_then(remedy),
         "last_failure": last_failure(listing),
         "last_checked_at": health.last_check_at,
         "next_check_at": listing.next_check(now),
+    })
+}
+
+/// What a virtual key is granted of it.
+fn granted(grantee: &Grantee) -> Value {
+    json!({
+        "virtual_key_id": grantee.key.uuid(),
+        "virtual_key_name": grantee.name.as_ref().map_or("", |name| name.as_str()),
+        "tools_to_execute": grantee.tools,
     })
 }
 

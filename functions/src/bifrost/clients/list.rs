@@ -29,7 +29,7 @@ async fn handle(app: App, call: Call) -> Result<Reply> {
     let (wanted, window) = query.finish(Some((wanted, window)))?;
 
     let page = wanted.find(&app, &call, window).await?;
-    let clients = shown(&app, &page.items).await?;
+    let clients = shown(&app, &call, &page.items).await?;
 
     // What did not fit begins the next page.
     let is_cut = clients.len() < page.items.len();

@@ -19,7 +19,7 @@ async fn handle(app: App, call: Call) -> Result<Reply> {
     let listing = named(&app, &call).await?;
     let version = listing.connection.version;
 
-    let client = shown(&app, &[listing]).await?.pop();
+    let client = shown(&app, &call, &[listing]).await?.pop();
 
     Ok(Reply::ok(&client)?.with_version(version))
 }

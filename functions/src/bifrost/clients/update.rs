@@ -8,7 +8,7 @@ use shared::{
     right::Right,
 };
 
-use super::{body, success};
+use super::{body, granted, success};
 use crate::{
     app::App,
     bifrost::VOCABULARY,
@@ -29,12 +29,21 @@ async fn handle(app: App, call: Call) -> Result<Reply> {
         true => Knowing::Credential,
         false => Knowing::Row,
     };
+    let granted = granted::read(&call)?;
 
     let edit =
         |row: &Connection, stored: Option<&Secret>| body::update(call.fields()?, row, stored);
     let changed = app
         .registry()?
-        .edit_knowing(&call.author, call.tenant(), id, expected, knowing, edit)
+        .edit_granting(
+            &call.author,
+            call.tenant(),
+            id,
+            expected,
+            knowing,
+            edit,
+            granted.as_deref(),
+        )
         .await?;
 
     Ok(success("MCP client updated")?.with_version(changed.version))

@@ -107,6 +107,14 @@ impl Scene {
         Deed::new("bifrost-keys-update", Method::PUT, path, body)
     }
 
+    /// The same from the client's side, with a name for it.
+    fn regranting(&self) -> Deed {
+        let to = json!({ "virtual_key_id": self.key, "tools_to_execute": ["x"] });
+        let path = format!("/api/mcp/client/{}", self.client);
+        let body = json!({ "name": "renamed", "vk_configs": [to] });
+        Deed::new("bifrost-clients-update", Method::PUT, path, body)
+    }
+
     fn making(&self) -> Deed {
         let body = json!({ "name": "late", "mcp_configs": [config(&self.client, &["*"])] });
         Deed::new("bifrost-keys-create", Method::POST, KEYS.to_owned(), body)
@@ -244,5 +252,57 @@ async fn key_and_client_go_together() {
             "{first:?} {second:?}"
         );
         scene.is_sound(0);
+    }
+}
+
+/// The same from the client's side: what is asked for is refused as a whole, or done as a whole.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_client_grants_nothing_to_a_key_that_goes() {
+    let scene = Scene::set().await;
+    let (gone, asked) = between(
+        &scene.watched,
+        &scene.regranting(),
+        scene.key_goes(),
+        |_| true,
+    )
+    .await;
+    ok(&gone);
+    refused(&asked, 400, Some("vk_configs.0.virtual_key_id"));
+    scene.is_sound(0);
+    let client = scene.watched.read(&scene.client).await;
+    assert_eq!(client["name"], "github");
+
+    let scene = Scene::set().await;
+    let (asked, gone) = between(
+        &scene.watched,
+        &scene.key_goes(),
+        scene.regranting(),
+        |_| true,
+    )
+    .await;
+    ok(&asked);
+    refused(&gone, 409, None);
+    scene.is_sound(2);
+    ok(&scene.key_goes().ask(&scene.watched).await);
+    scene.is_sound(1);
+}
+
+/// Key and client change what is granted at once. Who was slower begins again from what the other left.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn both_sides_change_one_grant() {
+    for client_is_first in [false, true] {
+        let scene = Scene::set().await;
+        let (key, client) = (scene.granting(), scene.regranting());
+        let (second, first, expected) = if client_is_first {
+            (key, client, ["*"])
+        } else {
+            (client, key, ["x"])
+        };
+        let (first, second) = between(&scene.watched, &second, first, |_| true).await;
+        ok(&first);
+        ok(&second);
+        scene.is_sound(2);
+        let found = granted(&scene.watched.api(), &scene.key).await;
+        assert_eq!(found, json!({ "renamed": expected }));
     }
 }
