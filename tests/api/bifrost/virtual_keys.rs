@@ -1,6 +1,7 @@
 //! Virtual keys: what is said of them, what they are granted, and what they may use in effect.
 
 mod configs;
+mod crashes;
 mod effect;
 mod grants;
 mod keys;
