@@ -6,7 +6,7 @@
 //! connections and their credentials, [`checkup`] proves that they work, [`reconfiguration`] says what a new
 //! configuration makes of one, [`rotation`] replaces a credential with proof, [`integrations`] and
 //! [`publication`] share connections out to workspaces and users, [`tokens`] keeps what users were given, [`disclosure`] hands the gateway what it
-//! serves by, [`directory`] keeps workspaces, members and keys, [`closing`] ends
+//! serves by, [`directory`] keeps workspaces, members, keys and what virtual ones may use, [`closing`] ends
 //! a workspace with all that is in it, [`scheduler`] checks
 //! what is due, [`sweep`] repairs what a crash left, [`search`] lists, [`audit`] remembers who did what, and [`tenant_creation`] is where
 //! tenants come from.

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use shared::{
     Text,
     caller::{KeyId, KeyRecord, MAX_DESCRIPTION},
-    directory::virtual_keys::{Granted, Named, Usable, VirtualKey, Wish},
+    directory::virtual_keys::{Granted, Named, VirtualKey, Wish, usable::Usable},
     error::{Noun, Result},
     grants::Withheld,
     right::KeyVerb,

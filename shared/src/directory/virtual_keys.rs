@@ -1,8 +1,8 @@
-//! Keeps virtual keys: API keys of a workspace that call tools, each with what it may use of which connection.
+//! Keeps virtual keys: API keys of a workspace that call tools, each with what it may use of which connection, and [in effect](usable).
+
+pub mod usable;
 
 use std::collections::{BTreeMap, BTreeSet};
-
-use futures::{StreamExt as _, TryStreamExt as _, stream};
 
 use super::{ATTEMPTS, Directory, changed, keys::check_scopes, workspace_of};
 use crate::{
@@ -10,22 +10,18 @@ use crate::{
     caller::{ApiKey, Caller, KeyHash, KeyId, KeyKind, KeyRecord, MAX_DESCRIPTION},
     connection::{Connection, ConnectionId, ConnectionName},
     error::{Error, Noun, Problem, Result},
-    grants::{self, Grants, GrantsChange, MOST_CONNECTIONS, Withheld},
-    ports::{Listing, Shelf, Slice, VirtualKeys, Window},
+    grants::{self, Grants, GrantsChange, MOST_CONNECTIONS},
+    ports::{Slice, VirtualKeys, Window},
     right::{KeyVerb, Right, Scope},
     slug::{Reference, Slug},
     tenant::{TenantId, WorkspaceId},
     text::{Label, Text},
-    timestamp::Timestamp,
     tool_rules::ToolList,
     workspace::DEFAULT_SLUG,
 };
 
 /// Where a body says what a key is granted.
 const CLIENTS: &str = "/mcp_configs";
-/// Of so many connections the tools are read at once: each can have megabytes of them.
-const READ_AT_ONCE: usize = 4;
-
 /// What a virtual key is to be.
 pub struct NewVirtualKey {
     pub name: Label,
@@ -66,18 +62,6 @@ pub struct Granted {
     pub connection: ConnectionId,
     pub name: ConnectionName,
     pub tools: ToolList,
-}
-
-/// What a key may use of a connection in effect.
-pub struct Usable {
-    pub connection: ConnectionId,
-    pub name: ConnectionName,
-    /// The names of tools that are known to be there, as their server says them.
-    pub tools: Vec<String>,
-    /// Those of them that may be called without asking a person.
-    pub auto: Vec<String>,
-    /// Why there are none.
-    pub withheld: Option<Withheld>,
 }
 
 impl<S: VirtualKeys> Directory<S> {
@@ -245,72 +229,6 @@ impl<S: VirtualKeys> Directory<S> {
         Err(Error::Busy)
     }
 
-    /// What a key may use in effect, connection by connection. Those of other workspaces are none of its business.
-    pub async fn usable(&self, key: &KeyRecord, window: Window) -> Result<Slice<Usable>> {
-        let shelf = key.workspace.map_or(Shelf::OfTenant, Shelf::Around);
-        let page = self.store.shelf(key.tenant, shelf, None, window).await?;
-        let ids: Vec<_> = page
-            .items
-            .iter()
-            .map(|listing| listing.connection.id)
-            .collect();
-        let grants = by_connection(self.store.grants(key.tenant, &ids).await?);
-        let now = self.clock.now();
-        let items = stream::iter(page.items)
-            .map(|listing| {
-                let grants = grants.get(&listing.connection.id);
-                async move { self.usable_of(key, listing, grants, now).await }
-            })
-            .buffered(READ_AT_ONCE)
-            .try_collect()
-            .await?;
-        Ok(Slice {
-            items,
-            total: page.total,
-            has_more: page.has_more,
-        })
-    }
-
-    async fn usable_of(
-        &self,
-        key: &KeyRecord,
-        listing: Listing,
-        grants: Option<&Grants>,
-        now: Timestamp,
-    ) -> Result<Usable> {
-        let row = &listing.connection;
-        let mut usable = Usable {
-            connection: row.id,
-            name: row.name.clone(),
-            tools: Vec::new(),
-            auto: Vec::new(),
-            withheld: None,
-        };
-        let rules = match grants::effective(key, row, grants, now) {
-            Ok(rules) => rules,
-            Err(withheld) => {
-                usable.withheld = Some(withheld);
-                return Ok(usable);
-            }
-        };
-        let Some(offered) = listing.offered() else {
-            usable.withheld = Some(Withheld::ToolsUnknown);
-            return Ok(usable);
-        };
-        let known = self
-            .store
-            .tools(row.tenant, row.id, &offered.digest)
-            .await?;
-        let names = known.into_iter().map(|tool| tool.name);
-        usable.tools = names.filter(|name| rules.execute.allows(name)).collect();
-        let is_auto = |name: &&String| rules.auto_execute.allows(name);
-        usable.auto = usable.tools.iter().filter(is_auto).cloned().collect();
-        if usable.tools.is_empty() {
-            usable.withheld = Some(Withheld::NoSuchTool);
-        }
-        Ok(usable)
-    }
-
     /// The workspace that a caller's virtual keys are of.
     async fn workspace_for_keys(&self, caller: &Caller) -> Result<WorkspaceId> {
         let default = Slug::try_from(DEFAULT_SLUG.to_owned()).map_err(Error::internal)?;
@@ -410,6 +328,7 @@ impl<S: VirtualKeys> Directory<S> {
     }
 }
 
+/// Grants by the connection they are of.
 fn by_connection(grants: Vec<Grants>) -> BTreeMap<ConnectionId, Grants> {
     grants
         .into_iter()
