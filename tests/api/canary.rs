@@ -4,6 +4,7 @@
 
 mod cage;
 mod clients;
+mod virtual_keys;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use harness::{client::Client, peers::Behaviour, spellings::Search, stack::id_of};
@@ -36,6 +37,7 @@ async fn no_secret_is_anywhere_but_in_secrets_manager() {
         cage.whole_life(behaviour).await;
     }
     cage.clients().await;
+    cage.virtual_keys().await;
     cage.disturbances().await;
     cage.tenant_creation().await;
     cage.search().await;
