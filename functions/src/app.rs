@@ -70,6 +70,8 @@ pub struct Settings {
     pub gateway_url: Option<String>,
     /// Plain http and private addresses are allowed, for a developer's own servers.
     pub development: bool,
+    /// Connections may ask that nobody has to vouch for their server.
+    pub insecure_tls: bool,
     /// Roots that the prober trusts besides the public ones: a company's own authority.
     pub mcp_roots: Vec<CertificateDer<'static>>,
 }
@@ -94,6 +96,7 @@ impl Settings {
                 .map(|text| base("STEWARD_GATEWAY_URL", &text))
                 .transpose()?,
             development: get("STEWARD_DEVELOPMENT").is_some_and(|value| value == "true"),
+            insecure_tls: get("STEWARD_ALLOW_INSECURE_TLS").is_some_and(|value| value == "true"),
             mcp_roots,
         })
     }
@@ -166,6 +169,7 @@ impl App {
             clock: self.clock(),
             ids: self.ids(),
             development: self.inner.settings.development,
+            insecure_tls: self.inner.settings.insecure_tls,
         })
     }
 
@@ -284,11 +288,13 @@ impl App {
         let prober = self.inner.prober.get_or_init(|| {
             let Settings {
                 development,
+                insecure_tls,
                 mcp_roots,
                 ..
             } = &self.inner.settings;
             let settings = ProberSettings {
                 development: *development,
+                insecure_tls: *insecure_tls,
                 extra_roots: mcp_roots.clone(),
                 ..ProberSettings::default()
             };

@@ -122,6 +122,7 @@ impl Checkup {
             url: &connection.server_url,
             auth: &connection.auth,
             secret: Some(secret),
+            trust: &connection.details.trust,
             era: None,
         };
         self.prober.check(target).await
@@ -213,6 +214,7 @@ fn target<'a>(listing: &'a Listing, secret: Option<&'a Secret>) -> Target<'a> {
         url: &listing.connection.server_url,
         auth: &listing.connection.auth,
         secret,
+        trust: &listing.connection.details.trust,
         era: listing.health.era,
     }
 }

@@ -13,6 +13,7 @@ use crate::{
     text::{Document, ParseError, Text, uuid_id},
     timestamp::Timestamp,
     tool_rules::ToolRules,
+    trust::Trust,
 };
 
 /// What a connection's description may have in characters.
@@ -422,6 +423,9 @@ pub struct Details {
     pub allow_on_all_virtual_keys: bool,
     #[serde(default, skip_serializing_if = "GatewaySettings::is_default")]
     pub gateway: GatewaySettings,
+    /// How the server's certificate is judged.
+    #[serde(default, skip_serializing_if = "Trust::is_public")]
+    pub trust: Trust,
 }
 
 /// Seconds between two checks, 60 to 3600. The wheel turns in minutes, so a part of a minute counts as a whole one.
@@ -520,7 +524,7 @@ pub struct Connection {
     pub version: Version,
     /// Counts every write of the row, also those no user sees; guards against two writers.
     pub revision: u64,
-    /// Changes whenever what is checked becomes something else (address, authentication, credential), so that the result of
+    /// Changes whenever what is checked becomes something else (address, authentication, credential, trust), so that the result of
     /// a check that began before can be told from one that began after.
     pub epoch: u32,
     #[serde(default, skip_serializing_if = "Option::is_none")]

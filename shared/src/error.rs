@@ -54,7 +54,7 @@ pub enum Error {
     NotFound(Noun),
     #[error("{0} is already in use in this tenant")]
     Taken(Noun),
-    /// A stored credential is never sent to an address it was not given for.
+    /// A stored credential is never sent to an address it was not given for, nor to a machine that was not believed when it was given.
     #[error(
         "the new serverUrl is on another origin, so the credential must be given again in the same request"
     )]

@@ -1,7 +1,7 @@
 //! What mcp-steward is, without AWS, HTTP, a clock or randomness.
 //!
 //! Read in this order: the nouns ([`tenant`], [`workspace`], [`caller`], [`right`], [`connection`], [`server`], [`access`],
-//! [`user_connection`], [`credential`], [`grant`], [`configuration`], [`contract`], [`capability`], [`tool_rules`], [`gateway`], [`grants`]), what a check finds ([`verdict`]) and what becomes of
+//! [`user_connection`], [`credential`], [`trust`], [`grant`], [`configuration`], [`contract`], [`capability`], [`tool_rules`], [`gateway`], [`grants`]), what a check finds ([`verdict`]) and what becomes of
 //! it ([`health`], [`history`], [`wheel`]), what is needed from outside ([`ports`]), and what is done with all of it: [`registry`] keeps
 //! connections and their credentials, [`checkup`] proves that they work, [`reconfiguration`] says what a new
 //! configuration makes of one, [`rotation`] replaces a credential with proof, [`integrations`] and
@@ -48,6 +48,7 @@ mod text;
 pub mod timestamp;
 pub mod tokens;
 pub mod tool_rules;
+pub mod trust;
 pub mod user_connection;
 pub mod verdict;
 pub mod wheel;

@@ -19,6 +19,7 @@ use crate::{
     slug::Slug,
     tenant::{NewTenant, TenantId, TenantName, UserId, WorkspaceId},
     timestamp::Timestamp,
+    trust::Trust,
     user_connection::UserConnection,
     verdict::{Era, Finding, Reason},
     wheel::Slot,
@@ -604,6 +605,8 @@ pub struct Target<'a> {
     pub auth: &'a Auth,
     /// Given whenever `auth` needs one. Whoever builds a target has made sure that the secret was given for this URL's origin.
     pub secret: Option<&'a Secret>,
+    /// How the server's certificate is judged.
+    pub trust: &'a Trust,
     /// What the server spoke last time, to be tried first.
     pub era: Option<Era>,
 }

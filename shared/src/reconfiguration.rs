@@ -107,8 +107,8 @@ impl Edit {
             .unwrap_or(stored_method);
         let kept = Configuration::of(&row.auth, stored)?;
         let given = Configuration::parse(self.configuration.clone().unwrap_or_default(), FIELD)?;
-        // No stored value goes to an origin that it was not given for.
-        let has_moved = wanted.server_url.origin() != row.server_url.origin();
+        // No stored value goes to somebody that it was not given for.
+        let has_moved = wanted.leads_beyond(row);
         let kept = match has_moved {
             true if !given.replaces_all_of(&kept) => return Err(Error::CredentialRequired),
             true => Configuration::empty(),

@@ -96,6 +96,13 @@ impl Wanted {
             details: connection.details.clone(),
         }
     }
+
+    /// Whether a credential that was given for the connection as it is could come to somebody else: to another origin, or to a machine
+    /// in between that was not believed before. Nobody can read a stored credential, and nobody can have it sent to himself.
+    pub(crate) fn leads_beyond(&self, before: &Connection) -> bool {
+        self.server_url.origin() != before.server_url.origin()
+            || self.details.trust.is_wider_than(&before.details.trust)
+    }
 }
 
 /// What becomes of the credential in a change.
@@ -113,6 +120,8 @@ pub struct Registry {
     pub ids: Arc<dyn Ids>,
     /// Plain http is allowed for a developer's own servers.
     pub development: bool,
+    /// The operator allows connections whose server nobody has to vouch for.
+    pub insecure_tls: bool,
 }
 
 impl Registry {
@@ -206,7 +215,7 @@ impl Registry {
                 _ => None,
             };
             let wanted = edit(&before, known.as_ref())?;
-            self.allow(&wanted.server_url)?;
+            self.allow(&wanted, Some(&before))?;
             let grants = match granted {
                 Some(granted) => self.regrant(&before, granted).await?,
                 None => None,
@@ -351,7 +360,7 @@ impl Registry {
         idempotency: Option<&Idempotency>,
         now: Timestamp,
     ) -> Result<Connection> {
-        self.allow(&wanted.server_url)?;
+        self.allow(wanted, None)?;
         let credential = match &wanted.secret {
             Given::Secret(_) if wanted.auth.takes_credential() => {
                 Some(self.credential_for(&wanted.server_url, now)?)
@@ -616,11 +625,22 @@ impl Registry {
         })
     }
 
-    fn allow(&self, url: &ServerUrl) -> Result<()> {
-        if url.is_https() || url.is_local() || self.development {
-            return Ok(());
+    /// Whether the operator lets a connection be like this. What was allowed once does not stand in the way of other changes: it is
+    /// the prober that heeds what the operator says now.
+    fn allow(&self, wanted: &Wanted, before: Option<&Connection>) -> Result<()> {
+        let url = &wanted.server_url;
+        if !url.is_https() && !url.is_local() && !self.development {
+            return Err(Error::PlainHttp);
         }
-        Err(Error::PlainHttp)
+        let skips = wanted.details.trust.skip_verification;
+        let did = before.is_some_and(|before| before.details.trust.skip_verification);
+        if skips && !did && !self.insecure_tls {
+            return Err(Error::invalid(
+                "/tls_config/insecure_skip_verify",
+                "is not allowed by the operator of this deployment",
+            ));
+        }
+        Ok(())
     }
 }
 
@@ -672,7 +692,7 @@ pub(crate) async fn settle_secret(
 
 impl Change {
     fn between(before: &Connection, wanted: &mut Wanted) -> Result<Self> {
-        let moved = wanted.server_url.origin() != before.server_url.origin();
+        let moved = wanted.leads_beyond(before);
         let given = std::mem::replace(&mut wanted.secret, Given::Nothing);
         let has_one = before.credential.is_some();
         match (wanted.auth.takes_credential(), given) {
@@ -692,17 +712,18 @@ impl Change {
 }
 
 impl Connection {
-    /// The row a user's change makes of this one. What is checked is another thing as soon as address, authentication or
-    /// credential differ, and then nothing is known of its health any more.
+    /// The row a user's change makes of this one. What is checked is another thing as soon as address, authentication,
+    /// credential or trust differ, and then nothing is known of its health any more.
     pub(crate) fn changed_to(
         &self,
         wanted: &Wanted,
         credential: Option<CredentialRef>,
         now: Timestamp,
     ) -> Self {
-        let same_target = self.server_url == wanted.server_url
-            && self.auth == wanted.auth
-            && self.credential == credential;
+        let same_credential = self.auth == wanted.auth && self.credential == credential;
+        let same_target = same_credential
+            && self.server_url == wanted.server_url
+            && self.details.trust == wanted.details.trust;
         let same_place = self.enabled == wanted.enabled
             && self.check_interval.minutes() == wanted.check_interval.minutes();
         Self {
@@ -713,7 +734,7 @@ impl Connection {
                 // The shape is that of one credential, and goes with it.
                 shape: match &wanted.auth {
                     Auth::None => None,
-                    _ if same_target || wanted.details.shape != self.details.shape => {
+                    _ if same_credential || wanted.details.shape != self.details.shape => {
                         wanted.details.shape.clone()
                     }
                     Auth::Configured { .. } => wanted.details.shape.clone(),
@@ -758,6 +779,7 @@ impl Connection {
                 "transport",
                 self.details.transport != before.details.transport,
             ),
+            ("tls_config", self.details.trust != before.details.trust),
             (
                 "secret_mappings",
                 self.details.secret_mappings != before.details.secret_mappings,
@@ -797,3 +819,6 @@ impl Connection {
 fn is_provisioning(row: &Connection) -> bool {
     matches!(&row.unfinished, Some(unfinished) if unfinished.work == Work::Provision)
 }
+
+#[cfg(test)]
+mod tests;

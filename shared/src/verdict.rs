@@ -157,7 +157,7 @@ impl Reason {
             }
             Self::ConnectTimeout => "Check that the server is up and that its firewall lets us in.",
             Self::TlsInvalid => {
-                "Install a certificate that matches the host name and comes from a public authority."
+                "Install a certificate that matches the host name and comes from a public authority, or from one that the connection names."
             }
             Self::TlsExpired => "Renew the server's TLS certificate.",
             Self::AddressBlocked => {

@@ -25,6 +25,8 @@ pub struct Surroundings {
     pub signing_key: String,
     pub key_pepper: String,
     pub development: bool,
+    /// What the operator of a deployment says by the template's parameter.
+    pub insecure_tls: bool,
     /// A PEM file of roots that the prober trusts.
     pub mcp_ca_bundle: Option<String>,
     pub clock: Arc<dyn Clock>,
@@ -129,6 +131,7 @@ fn environment(
         match name.as_str() {
             "STEWARD_SIGNING_KEY" => value.clone_from(&surroundings.signing_key),
             "STEWARD_KEY_PEPPER" => value.clone_from(&surroundings.key_pepper),
+            "STEWARD_ALLOW_INSECURE_TLS" => *value = surroundings.insecure_tls.to_string(),
             _ => {}
         }
     }

@@ -43,6 +43,9 @@ struct Arguments {
     /// Refuse plain http and private addresses, as in the cloud.
     #[arg(long)]
     strict: bool,
+    /// Let connections ask that their server's certificate is not verified.
+    #[arg(long)]
+    allow_insecure_tls: bool,
 }
 
 fn seconds(text: &str) -> Result<f64, String> {
@@ -83,6 +86,7 @@ async fn run(arguments: Arguments) -> Result<(), Failure> {
         tick: Some(Duration::from_secs_f64(arguments.tick)),
         demo_server: true,
         strict: arguments.strict,
+        insecure_tls: arguments.allow_insecure_tls,
         ..Options::default()
     })
     .await?;

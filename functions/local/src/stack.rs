@@ -51,6 +51,8 @@ pub struct Options {
     pub demo_server: bool,
     /// Plain http and private addresses are refused, as they are in the cloud.
     pub strict: bool,
+    /// Connections may ask that nobody has to vouch for their server.
+    pub insecure_tls: bool,
     /// A PEM file of roots that the prober trusts.
     pub mcp_ca_bundle: Option<String>,
     /// Where the functions find DynamoDB and Secrets Manager, given where they are: what stands in between is the caller's affair.
@@ -69,6 +71,7 @@ impl Default for Options {
             tick: None,
             demo_server: false,
             strict: false,
+            insecure_tls: false,
             mcp_ca_bundle: None,
             detour: None,
             clock: Arc::new(SystemClock),
@@ -168,6 +171,7 @@ impl Stack {
             signing_key: state.kept.signing_key.clone(),
             key_pepper: state.kept.key_pepper.clone(),
             development: !options.strict,
+            insecure_tls: options.insecure_tls,
             mcp_ca_bundle: options.mcp_ca_bundle.clone(),
             clock: Arc::clone(&options.clock),
         };

@@ -27,7 +27,7 @@ pub(crate) struct Place<'a> {
     pub(crate) host: Host<&'a str>,
     pub(crate) port: u16,
     /// Present where the URL wants TLS.
-    pub(crate) tls: Option<&'a TlsConnector>,
+    pub(crate) tls: Option<TlsConnector>,
     /// Path and query.
     pub(crate) path: &'a str,
     pub(crate) headers: HeaderMap,
@@ -106,7 +106,7 @@ impl<'a> Channel<'a> {
         let (stream, address) = dial::connect(self.guard, &self.addresses, until).await?;
         // Should we have to come back, then to the same machine: a session lives there.
         self.addresses = vec![address];
-        let Some(connector) = self.place.tls else {
+        let Some(connector) = &self.place.tls else {
             return dial::speak_http(stream, self.limits.header_bytes).await;
         };
         if let Some(transcript) = transcript {

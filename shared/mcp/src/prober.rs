@@ -15,6 +15,7 @@ use shared::{
     contract::Contract,
     credential::Secret,
     ports::{Prober, Target},
+    trust::Trust,
     verdict::{Era, Failure, Finding, Reason},
 };
 use tokio::time::{Instant, timeout_at};
@@ -44,6 +45,8 @@ pub struct ProberSettings {
     pub development: bool,
     /// Authorities to trust besides the public ones.
     pub extra_roots: Vec<CertificateDer<'static>>,
+    /// Heeds connections that want their server's certificate not to be judged. Others are checked as if they had not asked.
+    pub insecure_tls: bool,
     pub limits: Limits,
 }
 
@@ -51,7 +54,8 @@ pub struct ProberSettings {
 pub struct McpProber {
     settings: ProberSettings,
     resolver: Arc<dyn Resolve>,
-    tls: OnceLock<Result<TlsConnector, Reason>>,
+    /// For connections that trust as the public does.
+    public_tls: OnceLock<Result<TlsConnector, Reason>>,
     /// Shared by all checks of this prober.
     room: Room,
 }
@@ -68,15 +72,26 @@ impl McpProber {
             settings,
             room,
             resolver,
-            tls: OnceLock::new(),
+            public_tls: OnceLock::new(),
         }
     }
 
-    fn tls(&self) -> Result<&TlsConnector, Reason> {
-        self.tls
-            .get_or_init(|| tls::connector(&self.settings.extra_roots))
-            .as_ref()
-            .map_err(|reason| *reason)
+    /// What judges the server's certificate. Made for this check alone where the connection says something of it, so that nobody's authority
+    /// comes into another's check.
+    fn tls(&self, trust: &Trust) -> Result<TlsConnector, Reason> {
+        let ProberSettings {
+            extra_roots,
+            insecure_tls,
+            ..
+        } = &self.settings;
+        match &trust.ca {
+            _ if trust.skip_verification && *insecure_tls => tls::lenient(),
+            Some(own) => tls::connector(extra_roots, Some(own)),
+            None => self
+                .public_tls
+                .get_or_init(|| tls::connector(extra_roots, None))
+                .clone(),
+        }
     }
 
     /// Everything about the target that is known before anything is done.
@@ -91,7 +106,11 @@ impl McpProber {
         Ok(Place {
             host: url.host().ok_or(Reason::InternalError)?,
             port: url.port_or_known_default().ok_or(Reason::InternalError)?,
-            tls: target.url.is_https().then(|| self.tls()).transpose()?,
+            tls: target
+                .url
+                .is_https()
+                .then(|| self.tls(target.trust))
+                .transpose()?,
             path: &url[Position::BeforePath..Position::AfterQuery],
             headers,
             credential: has_credential,
