@@ -6,6 +6,7 @@
 pub mod clients;
 pub mod keys;
 pub mod openapi;
+pub mod tls;
 
 use serde::Serialize;
 use serde_json::{Value, json};

@@ -170,6 +170,26 @@ impl Fields {
         self.problems.is_empty().then_some(all)
     }
 
+    /// Takes a member that is an object, read by `read`, whose problems name their place. What that leaves over is not known.
+    pub fn nested<T>(
+        &mut self,
+        name: &str,
+        read: impl FnOnce(&mut Fields) -> Option<T>,
+    ) -> Option<T> {
+        let mut fields = Self::of_body(self.object(name)?);
+        let value = read(&mut fields);
+        match fields.finish(value) {
+            Ok(value) => Some(value),
+            Err(Error::Invalid(problems)) => {
+                for Problem { field, problem } in problems {
+                    self.problem(&format!("{name}{field}"), problem);
+                }
+                None
+            }
+            Err(_) => None,
+        }
+    }
+
     /// Makes an object with this one member of each text in a list, where a list may hold either.
     pub fn wrap_texts(&mut self, name: &str, member: &str) {
         let items = self.members.get_mut(name).and_then(Value::as_array_mut);

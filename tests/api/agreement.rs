@@ -191,6 +191,30 @@ fn every_route_has_the_authorizer_its_function_needs() {
     }
 }
 
+/// Whoever dials knows what the operator allows, or he would judge a server otherwise than the others do.
+#[test]
+fn whoever_dials_knows_what_the_operator_allows() {
+    const VARIABLE: &str = "STEWARD_ALLOW_INSECURE_TLS";
+    let mut count = 0;
+    for function in template().functions {
+        let source = source(&function.binary);
+        let dials = [".checkup()", ".rotation()", ".scheduler()"]
+            .iter()
+            .any(|made| source.contains(made));
+        count += usize::from(dials);
+        let knows = function.environment.contains_key(VARIABLE);
+        assert!(knows || !dials, "{} needs {VARIABLE}", function.id);
+        // What Bifrost's clients write may ask for it.
+        let writes = function.binary.starts_with("bifrost-");
+        assert!(
+            !knows || dials || writes,
+            "{} has no use for {VARIABLE}",
+            function.id
+        );
+    }
+    assert!(count >= 6, "the calls that dial have other names by now");
+}
+
 /// One Lambda can be invoked by hand as well: there is an event for each, in a file of its name.
 #[test]
 fn every_function_has_an_event_to_try_it_with() {

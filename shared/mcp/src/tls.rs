@@ -48,7 +48,9 @@ pub(crate) fn lenient() -> Result<TlsConnector, Reason> {
 }
 
 /// TLS 1.2 and 1.3.
-fn begun(provider: Arc<CryptoProvider>) -> Result<ConfigBuilder<ClientConfig, WantsVerifier>, Reason> {
+fn begun(
+    provider: Arc<CryptoProvider>,
+) -> Result<ConfigBuilder<ClientConfig, WantsVerifier>, Reason> {
     ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(|_| Reason::InternalError)

@@ -41,6 +41,7 @@ fn strict(resolver: Arc<dyn Resolve>) -> McpProber {
         development: false,
         extra_roots: vec![root()],
         limits: quick(),
+        ..ProberSettings::default()
     };
     McpProber::with_resolver(settings, resolver)
 }

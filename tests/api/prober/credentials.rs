@@ -5,6 +5,7 @@ use shared::{
     connection::{Auth, HeaderName},
     credential::Secret,
     ports::{Prober as _, Target},
+    trust::Trust,
     verdict::Reason,
 };
 use shared_mcp::Limits;
@@ -55,6 +56,7 @@ async fn an_api_key_goes_in_its_own_header() {
             url: &url(&peer.url),
             auth: &auth,
             secret: Some(&secret),
+            trust: &Trust::PUBLIC,
             era: None,
         })
         .await;
@@ -72,6 +74,7 @@ async fn without_its_credential_nothing_is_dialled() {
             url: &url(&peer.url),
             auth: &Auth::Bearer,
             secret: None,
+            trust: &Trust::PUBLIC,
             era: None,
         })
         .await;

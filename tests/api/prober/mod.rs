@@ -8,6 +8,7 @@ mod mutations;
 mod real;
 mod sessions;
 mod transport;
+mod trust;
 
 use std::time::{Duration, Instant};
 
@@ -16,6 +17,7 @@ use shared::{
     connection::{Auth, ServerUrl},
     credential::Secret,
     ports::{Prober as _, Target},
+    trust::Trust,
     verdict::{Era, Finding, Reason, StepName},
 };
 use shared_mcp::{Limits, McpProber, ProberSettings};
@@ -39,6 +41,7 @@ fn prober(limits: Limits) -> McpProber {
         development: true,
         extra_roots: vec![peers::root()],
         limits,
+        ..ProberSettings::default()
     })
 }
 
@@ -54,6 +57,7 @@ async fn check_url(prober: &McpProber, address: &str, era: Option<Era>) -> Findi
             url: &url(address),
             auth: &Auth::Bearer,
             secret: Some(&secret),
+            trust: &Trust::PUBLIC,
             era,
         })
         .await
@@ -70,6 +74,7 @@ async fn check_openly(prober: &McpProber, peer: &Peer) -> Finding {
             url: &url(&peer.url),
             auth: &Auth::None,
             secret: None,
+            trust: &Trust::PUBLIC,
             era: None,
         })
         .await

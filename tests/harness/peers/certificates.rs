@@ -9,6 +9,7 @@ use tokio_rustls::{
         ServerConfig,
         crypto::ring,
         pki_types::{CertificateDer, PrivateKeyDer},
+        sign::{CertifiedKey, SingleCertAndKey},
     },
 };
 
@@ -25,16 +26,22 @@ pub enum Certificate {
     WrongName,
     /// For the right names, signed by itself.
     SelfSigned,
+    /// The good one, shown by somebody who does not have its key.
+    Stolen,
 }
 
-static AUTHORITY: OnceLock<CertifiedIssuer<'static, KeyPair>> = OnceLock::new();
+type Authority = CertifiedIssuer<'static, KeyPair>;
 
-fn authority() -> &'static CertifiedIssuer<'static, KeyPair> {
-    AUTHORITY.get_or_init(|| {
-        let mut params = CertificateParams::new(Vec::new()).expect("no name is a valid list");
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        CertifiedIssuer::self_signed(params, key()).expect("a fresh key signs")
-    })
+static AUTHORITY: OnceLock<Authority> = OnceLock::new();
+
+fn authority() -> &'static Authority {
+    AUTHORITY.get_or_init(new_authority)
+}
+
+fn new_authority() -> Authority {
+    let mut params = CertificateParams::new(Vec::new()).expect("no name is a valid list");
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    CertifiedIssuer::self_signed(params, key()).expect("a fresh key signs")
 }
 
 fn key() -> KeyPair {
@@ -46,6 +53,16 @@ pub fn root() -> CertificateDer<'static> {
     AsRef::<rcgen::Certificate>::as_ref(authority())
         .der()
         .clone()
+}
+
+/// The same as a text.
+pub fn root_pem() -> String {
+    AsRef::<rcgen::Certificate>::as_ref(authority()).pem()
+}
+
+/// The certificate of another authority, which has signed nothing.
+pub fn other_root_pem() -> String {
+    AsRef::<rcgen::Certificate>::as_ref(&new_authority()).pem()
 }
 
 /// Speaks TLS with a certificate.
@@ -73,13 +90,20 @@ pub(super) fn acceptor(certificate: Certificate) -> TlsAcceptor {
         params.signed_by(&key, authority())
     }
     .expect("a fresh key signs");
+    let key = if certificate == Certificate::Stolen {
+        self::key()
+    } else {
+        key
+    };
     let private = PrivateKeyDer::try_from(key.serialize_der()).expect("a fresh key is a key");
+    let private = ring::sign::any_supported_type(&private).expect("ring makes such keys");
+    // Whether they belong together is asked by nobody but the client.
+    let shown = CertifiedKey::new(vec![signed.der().clone()], private);
     let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
         .expect("ring speaks every version")
         .with_no_client_auth()
-        .with_single_cert(vec![signed.der().clone()], private)
-        .expect("key and certificate belong together");
+        .with_cert_resolver(Arc::new(SingleCertAndKey::from(shown)));
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     TlsAcceptor::from(Arc::new(config))
 }

@@ -32,7 +32,7 @@ use tokio::{net::TcpListener, task::JoinHandle};
 
 pub use self::{
     behaviour::Behaviour,
-    certificates::{Certificate, root},
+    certificates::{Certificate, other_root_pem, root, root_pem},
     real::Rmcp,
 };
 
