@@ -23,6 +23,8 @@ pub const MASK: &str = "********";
 
 pub const HEADERS: &str = "custom_headers";
 const EXTRA_HEADERS: &str = "passthrough_headers";
+/// Samples of what each user brings himself. See [`samples`](crate::samples).
+pub const USER_HEADERS: &str = "user_headers";
 const FORWARDED: &str = "forward_headers";
 const OAUTH: &str = "oauth_metadata";
 const IDENTITY: &str = "user_identity_forwarding";
@@ -204,6 +206,7 @@ impl Configuration {
     #[must_use]
     pub fn without_headers(mut self) -> Self {
         self.0.remove(HEADERS);
+        self.0.remove(USER_HEADERS);
         self
     }
 
@@ -238,6 +241,11 @@ impl Configuration {
         Ok((Auth::Configured { method }, Some(secret)))
     }
 
+    /// All of it as it is stored, whatever the way of authentication.
+    pub(crate) fn into_document(self) -> Value {
+        Value::Object(self.0)
+    }
+
     /// What may be shown: the same members, with a [`MASK`] for every value that could be secret.
     pub fn shape(&self) -> Document {
         let masked = self
@@ -247,9 +255,11 @@ impl Configuration {
         Document(Value::Object(masked.collect()))
     }
 
-    /// The same under the gateway's names, secrets included. For nobody but the gateway.
+    /// The same under the gateway's names, secrets included. For nobody but the gateway, which has no use for samples: each user's calls are made
+    /// with what he brings himself.
     pub fn reveal(&self) -> Value {
-        let renamed = self.0.iter().map(|(name, value)| {
+        let members = self.0.iter().filter(|(name, _)| *name != USER_HEADERS);
+        let renamed = members.map(|(name, value)| {
             let spelling = SPELLINGS.iter().find(|(ours, _)| ours == name);
             (
                 spelling
@@ -264,8 +274,8 @@ impl Configuration {
     /// The headers that go with every request to the server, by their names in small letters.
     pub fn sent_headers(&self) -> BTreeMap<String, Zeroizing<String>> {
         let mut headers = BTreeMap::new();
-        // What stands in both is sent as the second says, as the gateway does.
-        for member in [HEADERS, EXTRA_HEADERS] {
+        // What stands in several is sent as the last of them says, as the gateway does.
+        for member in [HEADERS, EXTRA_HEADERS, USER_HEADERS] {
             for (name, value) in self
                 .0
                 .get(member)

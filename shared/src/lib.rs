@@ -4,7 +4,8 @@
 //! [`user_connection`], [`credential`], [`trust`], [`grant`], [`configuration`], [`contract`], [`capability`], [`tool_rules`], [`gateway`], [`grants`]), what a check finds ([`verdict`]) and what becomes of
 //! it ([`health`], [`history`], [`wheel`]), what is needed from outside ([`ports`]), and what is done with all of it: [`registry`] keeps
 //! connections and their credentials, [`checkup`] proves that they work, [`reconfiguration`] says what a new
-//! configuration makes of one, [`rotation`] replaces a credential with proof, [`integrations`] and
+//! configuration makes of one, [`rotation`] replaces a credential with proof, [`samples`] lets a server be
+//! checked whose users bring headers of their own, [`integrations`] and
 //! [`publication`] share connections out to workspaces and users, [`tokens`] keeps what users were given, [`disclosure`] hands the gateway what it
 //! serves by, [`directory`] keeps workspaces, members, keys and what virtual ones may use, [`closing`] ends
 //! a workspace with all that is in it, [`scheduler`] checks
@@ -36,6 +37,7 @@ pub mod reconfiguration;
 pub mod registry;
 pub mod right;
 pub mod rotation;
+pub mod samples;
 pub mod scheduler;
 pub mod search;
 pub mod server;

@@ -206,13 +206,9 @@ impl Registry {
     ) -> Result<Connection> {
         for _ in 0..ATTEMPTS {
             let before = self.current(tenant, id, expected).await?;
-            let known = match (&before.credential, knowing) {
-                (Some(credential), Knowing::Credential) => {
-                    self.credentials
-                        .read(tenant, id.into(), credential.version)
-                        .await?
-                }
-                _ => None,
+            let known = match knowing {
+                Knowing::Credential => self.stored(&before).await?,
+                Knowing::Row => None,
             };
             let wanted = edit(&before, known.as_ref())?;
             self.allow(&wanted, Some(&before))?;
@@ -338,6 +334,16 @@ impl Registry {
             return Err(Error::Stale);
         }
         Ok(row)
+    }
+
+    /// The credential that a row names.
+    pub(crate) async fn stored(&self, row: &Connection) -> Result<Option<Secret>> {
+        let Some(credential) = &row.credential else {
+            return Ok(None);
+        };
+        self.credentials
+            .read(row.tenant, row.id.into(), credential.version)
+            .await
     }
 
     /// Refuses a row that somebody may still be at work on.

@@ -2,7 +2,9 @@
 
 use serde_json::Value;
 
-use super::{EXTRA_HEADERS, FORWARDED, HEADERS, IDENTITY, MAX_DEPTH, OAUTH, depth};
+use super::{
+    EXTRA_HEADERS, FORWARDED, HEADERS, IDENTITY, MAX_DEPTH, OAUTH, USER_HEADERS, depth,
+};
 use crate::{
     connection::{HeaderName, is_token},
     error::Problem,
@@ -17,7 +19,7 @@ pub(super) fn check_member(name: &str, value: &Value, place: &str, problems: &mu
         return;
     }
     match name {
-        HEADERS | EXTRA_HEADERS => match value {
+        HEADERS | EXTRA_HEADERS | USER_HEADERS => match value {
             Value::Null => {}
             Value::Object(headers) => {
                 let mut seen = Vec::new();

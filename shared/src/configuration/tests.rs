@@ -378,3 +378,32 @@ fn both_kinds_of_static_headers_are_sent() {
         .collect();
     assert_eq!(sent, [("x-a", "1"), ("x-b", "3")]);
 }
+
+/// Samples of what users bring are sent by checks, shown to nobody, and not handed to the gateway.
+#[test]
+fn samples_are_for_checks_alone() {
+    let given = json!({ "custom_headers": { "x-a": "1" }, "user_headers": { "x-a": "2", "x-b": "s3cret" } });
+    let given = configuration(given);
+    assert_eq!(
+        given.shape().0,
+        json!({ "custom_headers": { "x-a": MASK }, "user_headers": { "x-a": MASK, "x-b": MASK } })
+    );
+    assert_eq!(given.reveal(), json!({ "headers": { "x-a": "1" } }));
+    let sent = given.sent_headers();
+    assert_eq!((&**sent["x-a"], &**sent["x-b"]), ("2", "s3cret"));
+    assert!(
+        given
+            .secrets()
+            .iter()
+            .any(|secret| secret.as_str() == "s3cret")
+    );
+    assert!(given.without_headers().is_empty());
+    let bad = parse(json!({ "user_headers": { "Host": "h", "x-a": 1 } }));
+    assert_eq!(
+        problems(bad),
+        [
+            "/configurations/user_headers/Host must not be a header that HTTP or MCP uses itself",
+            "/configurations/user_headers/x-a must be a string",
+        ]
+    );
+}
