@@ -206,6 +206,12 @@ impl Configuration {
     #[must_use]
     pub fn without_headers(mut self) -> Self {
         self.0.remove(HEADERS);
+        self.without_samples()
+    }
+
+    /// The same without what users bring.
+    #[must_use]
+    pub fn without_samples(mut self) -> Self {
         self.0.remove(USER_HEADERS);
         self
     }

@@ -11,6 +11,7 @@ use crate::{
     error::{Error, Result},
     registry::{Given, Knowing, Wanted},
     text::{Document, Text},
+    trust::Trust,
 };
 
 /// Where problems of a configuration are.
@@ -57,6 +58,7 @@ pub struct Edit {
     pub description: Option<Option<Text<MAX_DESCRIPTION>>>,
     pub configuration: Option<Map<String, Value>>,
     pub secret_mappings: Option<Document>,
+    pub trust: Option<Trust>,
 }
 
 impl Edit {
@@ -84,6 +86,9 @@ impl Edit {
         if let Some(description) = &self.description {
             wanted.details.description.clone_from(description);
         }
+        if let Some(trust) = &self.trust {
+            wanted.details.trust = trust.clone();
+        }
         if let Some(mappings) = &self.secret_mappings {
             wanted.details.secret_mappings = Some(mappings.clone());
         }
@@ -109,6 +114,12 @@ impl Edit {
         let given = Configuration::parse(self.configuration.clone().unwrap_or_default(), FIELD)?;
         // No stored value goes to somebody that it was not given for.
         let has_moved = wanted.leads_beyond(row);
+        // Samples can be given again whenever somebody wants to, and only there.
+        let kept = if has_moved {
+            kept.without_samples()
+        } else {
+            kept
+        };
         let kept = match has_moved {
             true if !given.replaces_all_of(&kept) => return Err(Error::CredentialRequired),
             true => Configuration::empty(),
@@ -275,6 +286,45 @@ mod tests {
             exposed(&moved(Some(json!({ "custom_headers": { "a": "9" } }))).unwrap()),
             Some("9")
         );
+    }
+
+    /// Who has a stored value sent to a machine that was not believed before could read it there.
+    #[test]
+    fn a_stored_value_is_not_mixed_into_a_wider_trust() {
+        let configuration = json!({ "custom_headers": { "a": "1", "b": "2" }, "user_headers": { "u": "sample" } });
+        let (row, secret) = made(Method::PerUserHeaders, configuration);
+        let trust = Some(Trust {
+            skip_verification: true,
+            ..Trust::PUBLIC
+        });
+        let wider = |given: Value| {
+            let edit = edit(Some(given), None);
+            Edit {
+                trust: trust.clone(),
+                ..edit
+            }
+            .apply(&row, secret.as_ref())
+        };
+        for given in [
+            json!({ "custom_headers": { "a": MASK, "b": "3" } }),
+            json!({ "custom_headers": { "a": MASK, "b": MASK } }),
+            json!({}),
+        ] {
+            assert!(
+                matches!(wider(given.clone()), Err(Error::CredentialRequired)),
+                "{given}"
+            );
+        }
+        let again = wider(json!({ "custom_headers": { "a": "1", "b": "2" } })).unwrap();
+        let stored: Value = serde_json::from_str(exposed(&again).unwrap()).unwrap();
+        assert_eq!(
+            stored,
+            json!({ "custom_headers": { "a": "1", "b": "2" } }),
+            "samples go"
+        );
+        assert_eq!(Some(again.details.trust), trust);
+        let none = wider(json!({ "custom_headers": null })).unwrap();
+        assert!(matches!(none.secret, Given::Removal));
     }
 
     #[test]

@@ -117,6 +117,7 @@ pub fn edit(fields: &mut Fields) -> Edit {
         description: fields.nullable_text("description"),
         configuration: fields.object("configurations"),
         secret_mappings: secret_mappings(fields),
+        trust: None,
     };
     let changes_nothing = matches!(
         &edit,
@@ -127,7 +128,8 @@ pub fn edit(fields: &mut Fields) -> Edit {
             transport: None,
             description: None,
             configuration: None,
-            secret_mappings: None
+            secret_mappings: None,
+            trust: None,
         }
     );
     if changes_nothing {
