@@ -7,6 +7,7 @@ mod bifrost;
 mod branches;
 mod checks;
 mod portkey;
+mod samples;
 mod virtual_keys;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -108,6 +109,7 @@ async fn no_function_has_a_right_it_does_not_use_and_none_lacks_one() {
     work.extend(By::ALL.map(|by| checks::made(by).boxed()));
     work.push(in_every_branch().boxed());
     work.push(virtual_keys::in_every_branch().boxed());
+    work.push(samples::in_every_branch().boxed());
     let seen = stream::iter(work)
         .map(|some| async { tokio::spawn(some).await.unwrap() })
         .buffer_unordered(AT_ONCE)
