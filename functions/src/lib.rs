@@ -45,6 +45,7 @@ pub const FUNCTIONS: &[Function] = &[
     bifrost::clients::reconnect::FUNCTION,
     bifrost::clients::refresh_tools::FUNCTION,
     bifrost::clients::update::FUNCTION,
+    bifrost::clients::verify_headers::FUNCTION,
     bifrost::keys::create::FUNCTION,
     bifrost::keys::delete::FUNCTION,
     bifrost::keys::list::FUNCTION,

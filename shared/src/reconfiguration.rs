@@ -291,7 +291,8 @@ mod tests {
     /// Who has a stored value sent to a machine that was not believed before could read it there.
     #[test]
     fn a_stored_value_is_not_mixed_into_a_wider_trust() {
-        let configuration = json!({ "custom_headers": { "a": "1", "b": "2" }, "user_headers": { "u": "sample" } });
+        let configuration =
+            json!({ "custom_headers": { "a": "1", "b": "2" }, "user_headers": { "u": "sample" } });
         let (row, secret) = made(Method::PerUserHeaders, configuration);
         let trust = Some(Trust {
             skip_verification: true,

@@ -103,12 +103,7 @@ impl Rotation {
         Ok(Proven { listing, tools })
     }
 
-    async fn adopt(
-        &self,
-        by: &Author,
-        staged: &Connection,
-        wanted: &Wanted,
-    ) -> Result<Connection> {
+    async fn adopt(&self, by: &Author, staged: &Connection, wanted: &Wanted) -> Result<Connection> {
         let credential = self
             .registry
             .staged_credential(staged, &staged.server_url)?;

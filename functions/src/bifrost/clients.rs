@@ -15,6 +15,7 @@ pub mod refresh_tools;
 mod state;
 pub mod update;
 mod values;
+pub mod verify_headers;
 
 use futures::{FutureExt as _, StreamExt as _, TryStreamExt as _, stream};
 use serde_json::Value;

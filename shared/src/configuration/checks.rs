@@ -2,9 +2,7 @@
 
 use serde_json::Value;
 
-use super::{
-    EXTRA_HEADERS, FORWARDED, HEADERS, IDENTITY, MAX_DEPTH, OAUTH, USER_HEADERS, depth,
-};
+use super::{EXTRA_HEADERS, FORWARDED, HEADERS, IDENTITY, MAX_DEPTH, OAUTH, USER_HEADERS, depth};
 use crate::{
     connection::{HeaderName, is_token},
     error::Problem,

@@ -27,7 +27,7 @@ async fn every_documented_field_is_there_in_its_type() {
     let config = &client["config"];
     let expected = json!({
         "client_id": id, "name": "bare", "is_code_mode_client": false, "connection_type": "http", "connection_string": URL,
-        "auth_type": "none", "oauth_config_id": "", "headers": {}, "per_user_header_keys": [], "allowed_extra_headers": [],
+        "auth_type": "none", "oauth_config_id": "", "headers": {}, "per_user_header_keys": [], "allowed_extra_headers": [], "tls_config": null,
         "tools_to_execute": [], "tools_to_auto_execute": [], "is_ping_available": true, "tool_sync_interval": 0, "tool_pricing": {},
         "allow_on_all_virtual_keys": false, "disabled": false, "needs_session_stickiness": false,
         "created_at": config["created_at"], "updated_at": config["updated_at"],

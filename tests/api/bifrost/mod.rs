@@ -6,8 +6,10 @@ mod list;
 mod local;
 mod one_row;
 mod rules;
+mod samples;
 mod secrets;
 mod states;
+mod tls;
 mod virtual_keys;
 
 use harness::client::{Answer, Client};

@@ -55,10 +55,7 @@ async fn a_company_gives_its_own_authority() {
 
     // To believe fewer needs nothing.
     ok(&change(&api, &id, &json!({ "tls_config": {} })).await);
-    assert_eq!(
-        read(&api, &id).await["config"]["tls_config"],
-        Value::Null
-    );
+    assert_eq!(read(&api, &id).await["config"]["tls_config"], Value::Null);
     refused(&reconnect(&id).await, 422, "check_failed");
 }
 
@@ -83,13 +80,18 @@ async fn nobody_skips_verification_unless_the_operator_allows_it() {
     .await;
     let api = stack.api();
     let id = create(&api, &body).await;
-    ok(&api.post(&format!("{CLIENT}/{id}/reconnect"), &json!({})).await);
+    ok(&api
+        .post(&format!("{CLIENT}/{id}/reconnect"), &json!({}))
+        .await);
     stack.tick().await;
     let shown = read(&api, &id).await;
     assert_eq!(shown["state"], "connected", "{shown}");
     assert_eq!(shown["config"]["tls_config"]["insecure_skip_verify"], true);
     let test = format!("/api/mcp-connections/{id}/test");
-    assert_eq!(stack.api().post(&test, &json!({})).await.json()["status"], "active");
+    assert_eq!(
+        stack.api().post(&test, &json!({})).await.json()["status"],
+        "active"
+    );
 }
 
 #[tokio::test]
@@ -98,7 +100,10 @@ async fn what_is_no_certificate_is_refused_by_name() {
     let api = stack.api();
     let key = root_pem().replace("CERTIFICATE", "PRIVATE KEY");
     for (tls, field) in [
-        (json!({ "ca_cert_pem": "no certificate" }), "tls_config.ca_cert_pem"),
+        (
+            json!({ "ca_cert_pem": "no certificate" }),
+            "tls_config.ca_cert_pem",
+        ),
         (json!({ "ca_cert_pem": key }), "tls_config.ca_cert_pem"),
         (json!({ "ca_cert_pem": 7 }), "tls_config.ca_cert_pem"),
         (json!({ "min_version": "1.3" }), "tls_config.min_version"),

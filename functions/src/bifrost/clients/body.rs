@@ -11,17 +11,17 @@ use shared::{
     reconfiguration::{Draft, Edit},
     registry::Wanted,
     tool_rules::{ToolList, ToolRules},
+    trust::Trust,
 };
 
 use super::{granted, item, values};
-use crate::fields::Fields;
+use crate::{bifrost::tls, fields::Fields};
 
 /// Members that clients send along empty where they have nothing to say.
-const OFTEN_EMPTY: [&str; 12] = [
+const OFTEN_EMPTY: [&str; 11] = [
     "client_id",
     "connection_string",
     "stdio_config",
-    "tls_config",
     "auth_type",
     "oauth_config",
     "oauth_config_id",
@@ -54,7 +54,7 @@ pub fn create(mut fields: Fields) -> Result<Wanted> {
     let transport = fields
         .text::<ConnectionType>("connection_type")
         .map(|kind| kind.0);
-    let headers = values::headers(&mut fields).unwrap_or_default();
+    let headers = values::headers(&mut fields, "headers").unwrap_or_default();
     let method = match fields.text::<AuthType>("auth_type") {
         Some(method) => method.0,
         None if headers.is_empty() => Method::None,
@@ -65,6 +65,12 @@ pub fn create(mut fields: Fields) -> Result<Wanted> {
         fields.problem("headers", "go with the connection_types http and sse only");
     }
     let settings = Settings::read(&mut fields, None);
+    if transport.is_some_and(Transport::is_local) && settings.trusts_others() {
+        fields.problem(
+            "tls_config",
+            "goes with the connection_types http and sse only",
+        );
+    }
     if method == Method::PerUserHeaders && settings.user_keys.as_ref().is_none_or(Vec::is_empty) {
         fields.problem(
             "per_user_header_keys",
@@ -108,11 +114,17 @@ pub fn update(mut fields: Fields, row: &Connection, stored: Option<&Secret>) -> 
         }
         None => None,
     };
-    let headers = values::headers(&mut fields);
+    let headers = values::headers(&mut fields, "headers");
     if row.server_url.is_local() && headers.as_ref().is_some_and(|headers| !headers.is_empty()) {
         fields.problem("headers", "go with the connection_types http and sse only");
     }
     let settings = Settings::read(&mut fields, Some(row));
+    if row.server_url.is_local() && settings.trusts_others() {
+        fields.problem(
+            "tls_config",
+            "goes with the connection_types http and sse only",
+        );
+    }
     fields.finish(Some(()))?;
     let edit = Edit {
         name: name.map(|name| name.0),
@@ -125,6 +137,8 @@ pub fn update(mut fields: Fields, row: &Connection, stored: Option<&Secret>) -> 
             };
             Map::from_iter([(HEADERS.to_owned(), headers)])
         }),
+        // Known before the headers are judged: none that is stored goes to somebody new.
+        trust: settings.trust.clone(),
         ..Edit::default()
     };
     let mut wanted = edit.apply(row, stored).map_err(in_our_words)?;
@@ -229,6 +243,7 @@ struct Settings {
     sync: Option<SyncMinutes>,
     user_keys: Option<Vec<HeaderName>>,
     gateway: GatewaySettings,
+    trust: Option<Trust>,
 }
 
 impl Settings {
@@ -258,7 +273,13 @@ impl Settings {
             sync,
             user_keys,
             gateway,
+            trust: tls::read(fields),
         }
+    }
+
+    /// Whether it says whom to believe.
+    fn trusts_others(&self) -> bool {
+        self.trust.as_ref().is_some_and(|trust| !trust.is_public())
     }
 
     fn lay_over(self, wanted: &mut Wanted) {
@@ -275,6 +296,9 @@ impl Settings {
             wanted.check_interval = sync.check_interval();
         }
         wanted.details.gateway = self.gateway;
+        if let Some(trust) = self.trust {
+            wanted.details.trust = trust;
+        }
     }
 }
 

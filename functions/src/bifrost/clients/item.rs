@@ -16,6 +16,7 @@ use super::{
     state::{self, State},
     values::REDACTED,
 };
+use crate::bifrost::tls;
 
 /// What Bifrost calls a way of authentication.
 pub const fn auth_type(method: Method) -> &'static str {
@@ -67,6 +68,7 @@ pub fn config(row: &Connection) -> Value {
         "auth_type": auth_type(row.auth.method()),
         "oauth_config_id": "",
         "headers": headers(row),
+        "tls_config": tls::shown(&details.trust),
         "per_user_header_keys": gateway.per_user_header_keys,
         "allowed_extra_headers": gateway.allowed_extra_headers,
         "tools_to_execute": rules.execute,

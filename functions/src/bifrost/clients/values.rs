@@ -8,16 +8,16 @@ use crate::fields::Fields;
 /// What is shown in place of every secret. Sent back, it keeps what is stored.
 pub const REDACTED: &str = "<REDACTED>";
 
-/// Takes the headers of a client, with [`MASK`] where a value is to stay. None that could be sent is both.
-pub fn headers(fields: &mut Fields) -> Option<Map<String, Value>> {
-    let given = fields.object("headers")?;
+/// Takes headers, with [`MASK`] where a value is to stay. None that could be sent is both.
+pub fn headers(fields: &mut Fields, name: &str) -> Option<Map<String, Value>> {
+    let given = fields.object(name)?;
     let mut headers = Map::new();
-    for (name, value) in given {
+    for (header, value) in given {
         match secret(value) {
             Ok(text) => {
-                headers.insert(name, text.into());
+                headers.insert(header, text.into());
             }
-            Err(problem) => fields.problem(&format!("headers/{name}"), problem),
+            Err(problem) => fields.problem(&format!("{name}/{header}"), problem),
         }
     }
     Some(headers)
