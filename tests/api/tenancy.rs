@@ -79,6 +79,9 @@ impl Guarded {
             ("POST", "/api/governance/virtual-keys") => json!({ "name": "x" }),
             ("PUT", path) if path.starts_with("/api/governance/") => json!({ "name": "y" }),
             ("PUT", path) if path.starts_with("/api/") => json!({ "bearerToken": "z" }),
+            ("POST", path) if path.ends_with("/verify-headers") => {
+                json!({ "user_headers": { "x-user-key": "z" } })
+            }
             ("POST", path) if path.starts_with("/api/") => return None,
             ("PUT", path) if path.ends_with("/workspaces") => json!({ "workspaces": [] }),
             ("PUT", path) if path.ends_with("/capabilities") => {

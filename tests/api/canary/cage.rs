@@ -176,9 +176,9 @@ fn binary(value: &Value) -> Vec<u8> {
     }
 }
 
-/// A request without the header that carries the credential.
+/// A request without the headers that carry the credential.
 fn beside(seen: &Seen) -> String {
-    let carries = |name: &str| ["authorization", "x-key"].contains(&name);
+    let carries = |name: &str| ["authorization", "x-key", "x-user-key"].contains(&name);
     let headers = seen.headers.iter().filter(|(name, _)| !carries(name));
     format!(
         "{} {:?} {}",

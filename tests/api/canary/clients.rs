@@ -32,6 +32,7 @@ impl Cage {
             json!({ "connection_string": format!("https://me:{}@mcp.example.com/", self.secret("a password")) }),
             json!({ "stdio_config": { "command": "npx", "args": [secret()] } }),
             json!({ "tools_to_execute": secret() }),
+            json!({ "tls_config": { "ca_cert_pem": format!("-----BEGIN PRIVATE KEY-----\n{}", secret()) } }),
         ] {
             self.ask(Method::POST, CLIENT, Some(with(bad)), 400).await;
         }
@@ -76,5 +77,35 @@ impl Cage {
             .await;
             self.ask(Method::DELETE, &path, None, 200).await;
         }
+        let per_user = json!({ "auth_type": "per_user_headers", "per_user_header_keys": ["x-user-key"], "headers": { "X-Key": secret() } });
+        self.samples(with(per_user)).await;
+    }
+
+    /// What one user would bring, given as a sample.
+    async fn samples(&self, client: Value) {
+        let made = self.ask(Method::POST, CLIENT, Some(client), 200).await;
+        let id = made.json()["mcp_client_id"].as_str().unwrap().to_owned();
+        let (path, verify) = (
+            format!("{CLIENT}/{id}"),
+            format!("{CLIENT}/{id}/verify-headers"),
+        );
+        let secret = || self.secret("a sample of a user's header");
+        for (samples, expected) in [
+            (json!({ "x-user-key": [secret()] }), 400),
+            (json!({ "x-user-key": format!("{}\n", secret()) }), 400),
+            (json!({ "x-user-key": secret(), "x-more": secret() }), 400),
+            (json!(secret()), 400),
+            (json!({ "x-user-key": secret() }), 200),
+            (json!({ "x-user-key": secret() }), 200),
+        ] {
+            let body = json!({ "user_headers": samples });
+            self.ask(Method::POST, &verify, Some(body), expected).await;
+        }
+        for path in [&path, &format!("/v1/mcp-integrations/{id}")] {
+            self.ask(Method::GET, path, None, 200).await;
+        }
+        self.ask(Method::POST, &format!("{path}/refresh-tools"), None, 200)
+            .await;
+        self.ask(Method::DELETE, &path, None, 200).await;
     }
 }
