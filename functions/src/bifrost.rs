@@ -98,6 +98,9 @@ fn message(error: &Error, problems: &[Problem]) -> String {
         Error::NotFound(Noun::Connection) => "MCP client not found".to_owned(),
         Error::NotFound(Noun::ApiKey) => "virtual key not found".to_owned(),
         Error::Taken(Noun::ConnectionName) => "an MCP client of this name exists".to_owned(),
+        Error::CredentialRequired => {
+            "headers must be given again in the same request: those that are stored are sent to nobody whom they were not given for".to_owned()
+        }
         Error::NotProven(reason) => format!(
             "the server did not accept it ({}), and nothing was stored",
             reason.word()

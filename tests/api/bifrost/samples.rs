@@ -1,7 +1,7 @@
 //! `POST /api/mcp/client/{id}/verify-headers`: samples of what each user brings, so that checks can be made and tools be known.
 
 use harness::{
-    peers::{Peer, Rmcp},
+    peers::{Peer, Rmcp, other_root_pem, root_pem},
     stack::TestStack,
 };
 use serde_json::{Value, json};
@@ -198,4 +198,36 @@ async fn samples_are_of_all_that_users_bring_and_of_nothing_else() {
     let unknown = stack.stranger().post(&path(UNKNOWN), &all).await;
     refused(&foreign, 404, "not_found");
     refused(&unknown, 404, "not_found");
+}
+
+/// They were meant for a server that somebody vouched for.
+#[tokio::test]
+async fn samples_go_when_somebody_new_is_believed() {
+    let stack = TestStack::start().await;
+    let (peer, api) = (picky().await, stack.api());
+    let id = create(&api, &client(&peer.url)).await;
+    ok(&api.post(&path(&id), &samples(SAMPLE)).await);
+
+    let mut wider = json!({ "tls_config": { "ca_cert_pem": root_pem() } });
+    for kept in [Value::Null, json!({ "X-All": REDACTED })] {
+        wider["headers"] = kept;
+        let answer = change(&api, &id, &wider).await;
+        refused(&answer, 409, "credential_required");
+    }
+    wider["headers"] = json!({ "X-All": "again" });
+    ok(&change(&api, &id, &wider).await);
+    assert!(
+        !stored(&stack)
+            .iter()
+            .any(|value| value.contains("again") && value.contains(SAMPLE))
+    );
+    stack.tick().await;
+    let native = stack.read(&id).await;
+    assert_eq!(native["statusReason"], "user_auth_required", "{native}");
+
+    ok(&api.post(&path(&id), &samples(SAMPLE)).await);
+    wider["tls_config"]["ca_cert_pem"] = json!(other_root_pem());
+    wider["headers"] = json!({});
+    ok(&change(&api, &id, &wider).await);
+    assert_eq!(stack.read(&id).await["hasCredential"], false);
 }

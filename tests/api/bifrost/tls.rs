@@ -45,7 +45,12 @@ async fn a_company_gives_its_own_authority() {
 
     // Another authority might be that of somebody in between.
     let other = json!({ "tls_config": { "ca_cert_pem": other_root_pem() } });
-    refused(&change(&api, &id, &other).await, 409, "credential_required");
+    let answer = change(&api, &id, &other).await;
+    let (message, _) = refused(&answer, 409, "credential_required");
+    assert!(
+        message.starts_with("headers must be given again"),
+        "{message}"
+    );
     let mut whole = other;
     whole["headers"] = json!({ "Authorization": "Bearer token" });
     ok(&change(&api, &id, &whole).await);
