@@ -269,6 +269,7 @@ async fn an_edit_takes_the_grants_along() {
         clock: Arc::new(TurnedClock::new()),
         ids: Arc::new(Counting::default()),
         development: false,
+        insecure_tls: false,
     };
     let registry = &registry;
     let edit = async |enabled: bool, granted: Option<&[Granting]>| {
