@@ -17,7 +17,8 @@ use shared::{
     directory::Directory,
     error::{Error, Result},
     integrations::Sharing,
-    ports::{Clock, Connections, Credentials, Ids, Keys, Prober},
+    oauth::{authorizations::Authorizations, consents::Consents, renewal::Renewal},
+    ports::{AuthorizationServers, Clock, Connections, Credentials, Ids, Keys, Prober},
     registry::Registry,
     rotation::Rotation,
     scheduler::Scheduler,
@@ -32,7 +33,7 @@ use shared_aws::{
     secrets::SecretsManagerStore,
     store::DynamoStore,
 };
-use shared_mcp::{McpProber, ProberSettings};
+use shared_mcp::{McpProber, OauthPeers, ProberSettings};
 use url::Url;
 use uuid::{Builder, Uuid};
 
@@ -56,6 +57,7 @@ struct Inner {
     aws: Aws,
     clock: Arc<dyn Clock>,
     prober: OnceLock<Arc<McpProber>>,
+    authorization_servers: OnceLock<Arc<OauthPeers>>,
 }
 
 /// The environment, read and checked.
@@ -123,6 +125,7 @@ impl App {
             aws,
             clock,
             prober: OnceLock::new(),
+            authorization_servers: OnceLock::new(),
         };
         Ok(Self {
             inner: Arc::new(inner),
@@ -179,6 +182,10 @@ impl App {
             credentials: self.credentials()?,
             prober: self.prober(),
             clock: self.clock(),
+            renewal: Renewal {
+                registry: self.registry()?,
+                servers: self.authorization_servers(),
+            },
         })
     }
 
@@ -239,6 +246,21 @@ impl App {
         })
     }
 
+    pub fn authorizations(&self) -> Result<Authorizations<Store>> {
+        Ok(Authorizations {
+            consents: self.consents()?,
+            servers: self.authorization_servers(),
+            signer: self.signer()?,
+        })
+    }
+
+    pub fn consents(&self) -> Result<Consents<Store>> {
+        Ok(Consents {
+            store: self.store()?,
+            registry: self.registry()?,
+        })
+    }
+
     pub fn signer(&self) -> Result<Signer> {
         key(
             "STEWARD_SIGNING_KEY",
@@ -285,22 +307,35 @@ impl App {
 
     /// One prober for all checks: its TLS configuration is the costly part. No connection outlives a check.
     fn prober(&self) -> Arc<dyn Prober> {
-        let prober = self.inner.prober.get_or_init(|| {
-            let Settings {
-                development,
-                insecure_tls,
-                mcp_roots,
-                ..
-            } = &self.inner.settings;
-            let settings = ProberSettings {
-                development: *development,
-                insecure_tls: *insecure_tls,
-                extra_roots: mcp_roots.clone(),
-                ..ProberSettings::default()
-            };
-            Arc::new(McpProber::new(settings))
-        });
+        let prober = self
+            .inner
+            .prober
+            .get_or_init(|| Arc::new(McpProber::new(self.prober_settings())));
         prober.clone()
+    }
+
+    fn authorization_servers(&self) -> Arc<dyn AuthorizationServers> {
+        let servers = self
+            .inner
+            .authorization_servers
+            .get_or_init(|| Arc::new(OauthPeers::new(self.prober_settings())));
+        servers.clone()
+    }
+
+    /// What is dialled, and whom we trust there, is the same for both.
+    fn prober_settings(&self) -> ProberSettings {
+        let Settings {
+            development,
+            insecure_tls,
+            mcp_roots,
+            ..
+        } = &self.inner.settings;
+        ProberSettings {
+            development: *development,
+            insecure_tls: *insecure_tls,
+            extra_roots: mcp_roots.clone(),
+            ..ProberSettings::default()
+        }
     }
 }
 

@@ -5,6 +5,7 @@
 
 pub mod clients;
 pub mod keys;
+pub mod oauth;
 pub mod openapi;
 pub mod tls;
 
@@ -49,6 +50,9 @@ fn render(error: &Error, request_id: &str) -> Reply {
     let mut extra = json!({ "request_id": request_id });
     if !shown.is_empty() {
         extra["problems"] = shown.into();
+    }
+    if let Error::NotAuthorized(trouble) = error {
+        extra["reason"] = trouble.word().into();
     }
     if let Error::NotProven(reason) | Error::CheckFailed(reason) = error {
         extra["reason"] = reason.word().into();

@@ -1,6 +1,6 @@
 //! A request as a handler sees it: whose it is, and its parts read into domain types.
 
-use std::str::FromStr;
+use std::{collections::BTreeMap, str::FromStr};
 
 use lambda_http::{
     Request, RequestExt as _,
@@ -21,6 +21,37 @@ use crate::{context, fields::Fields};
 
 /// What a request body may weigh.
 const MAX_BODY_BYTES: usize = 64 * 1024;
+
+/// A request of anybody.
+pub struct Visit {
+    request: Request,
+}
+
+impl Visit {
+    pub(crate) const fn new(request: Request) -> Self {
+        Self { request }
+    }
+
+    /// A parameter of the path, as [`Call::segment`].
+    pub fn segment<T: FromStr>(&self, name: &str, noun: Noun) -> Result<T> {
+        segment(&self.request, name, noun)
+    }
+
+    /// The parameters of the query, which have names of somebody else's choice.
+    pub fn parameters(&self) -> Result<BTreeMap<String, String>> {
+        let query = self.request.query_string_parameters();
+        let mut parameters = BTreeMap::new();
+        for (name, value) in query.iter() {
+            if parameters
+                .insert(name.to_owned(), value.to_owned())
+                .is_some()
+            {
+                return Err(Error::invalid(name, "must be given only once"));
+            }
+        }
+        Ok(parameters)
+    }
+}
 
 /// A request of a known caller.
 pub struct Call {
@@ -72,10 +103,7 @@ impl Call {
 
     /// Another parameter of the path, likewise.
     pub fn segment<T: FromStr>(&self, name: &str, noun: Noun) -> Result<T> {
-        let parameters = self.request.path_parameters_ref();
-        let id = parameters.and_then(|parameters| parameters.first(name));
-        id.and_then(|id| id.parse().ok())
-            .ok_or(Error::NotFound(noun))
+        segment(&self.request, name, noun)
     }
 
     /// The members of the JSON object in the body.
@@ -201,4 +229,11 @@ impl Call {
             .transpose()
             .map_err(|_| Error::invalid(name, "must be visible ASCII"))
     }
+}
+
+fn segment<T: FromStr>(request: &Request, name: &str, noun: Noun) -> Result<T> {
+    let parameters = request.path_parameters_ref();
+    let id = parameters.and_then(|parameters| parameters.first(name));
+    id.and_then(|id| id.parse().ok())
+        .ok_or(Error::NotFound(noun))
 }

@@ -16,8 +16,8 @@ pub const FUNCTION: Function = Function {
     },
 };
 
-/// No check begins in the last seconds before Lambda ends the invocation: a check takes up to ten, and its result must be stored.
-const RESERVED_SECONDS: i64 = 15;
+/// No check begins in the last seconds before Lambda ends the invocation: renewing a token takes up to five, a check up to ten, and its result must be stored.
+const RESERVED_SECONDS: i64 = 20;
 
 async fn handle(app: App, event: Event) -> Result<Value> {
     let take_until = event.deadline.plus_seconds(-RESERVED_SECONDS);

@@ -19,7 +19,10 @@ use shared::{
 pub use lambda_http::lambda_runtime::Context;
 
 use crate::{app::App, fields::Fields, log};
-pub use crate::{call::Call, reply::Reply};
+pub use crate::{
+    call::{Call, Visit},
+    reply::Reply,
+};
 
 /// One Lambda.
 #[derive(Clone, Copy)]
@@ -41,7 +44,7 @@ pub enum Kind {
     /// Behind the HTTP API, for everybody.
     Open {
         vocabulary: &'static Vocabulary,
-        handler: fn(App) -> Result<Reply>,
+        handler: fn(App, Visit) -> BoxFuture<'static, Result<Reply>>,
     },
     /// Invoked with an event of its own.
     Event {
@@ -179,7 +182,7 @@ async fn respond(
         Kind::Open {
             vocabulary,
             handler,
-        } => (vocabulary, handler(app)),
+        } => (vocabulary, handler(app, Visit::new(request)).await),
         Kind::Event { .. } => return Err("not behind the HTTP API".into()),
     };
     let (reply, error) = match outcome {

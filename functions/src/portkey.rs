@@ -81,12 +81,15 @@ fn class(error: &Error) -> (u16, &'static str) {
         | Error::NoCredential
         | Error::NotProven(_)
         | Error::CheckFailed(_)
+        | Error::NotAuthorized(_)
         | Error::KeyReused => (400, "AB01"),
         Error::Forbidden(_) | Error::ForbiddenAll(_) | Error::NotAllowed(_) => (403, "AB03"),
         Error::Unauthenticated => (401, "AB05"),
         Error::Throttled { .. } => (429, "AB06"),
-        Error::Taken(_) | Error::InUse(..) | Error::Busy | Error::Stale => (409, "AB07"),
-        Error::NotFound(_) => (404, "AB08"),
+        Error::Taken(_) | Error::InUse(..) | Error::Conflict(_) | Error::Busy | Error::Stale => {
+            (409, "AB07")
+        }
+        Error::NotFound(_) | Error::Expired(_) => (404, "AB08"),
         Error::Unavailable(_) | Error::Internal(_) => (reply::status(error), "AB04"),
     }
 }

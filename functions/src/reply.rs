@@ -84,11 +84,16 @@ pub(crate) const fn status(error: &Error) -> u16 {
         | Error::InUse(..)
         | Error::CredentialRequired
         | Error::NoCredential
+        | Error::Conflict(_)
         | Error::Busy => 409,
+        Error::Expired(_) => 410,
         Error::Stale => 412,
         Error::TooLarge(_) => 413,
         Error::UnsupportedMediaType => 415,
-        Error::KeyReused | Error::NotProven(_) | Error::CheckFailed(_) => 422,
+        Error::KeyReused
+        | Error::NotProven(_)
+        | Error::CheckFailed(_)
+        | Error::NotAuthorized(_) => 422,
         Error::Throttled { .. } => 429,
         Error::Internal(_) => 500,
         Error::Unavailable(_) => 503,

@@ -11,6 +11,7 @@ use crate::{
     error::{Error, Noun, Result},
     health::{Health, Observation, Status},
     history::Sample,
+    oauth::renewal::{Fresh, Renewal},
     ports::{Checked, Clock, Credentials, Due, Listing, Prober, Results, Target},
     tenant::TenantId,
     timestamp::Timestamp,
@@ -52,14 +53,15 @@ pub struct Checkup {
     pub credentials: Arc<dyn Credentials>,
     pub prober: Arc<dyn Prober>,
     pub clock: Arc<dyn Clock>,
+    pub renewal: Renewal,
 }
 
 impl Checkup {
     /// Checks a connection because somebody wants to know now.
     pub async fn test(&self, tenant: TenantId, id: ConnectionId) -> Result<Report> {
-        let listing = self.store.connection(tenant, id).await?;
+        let mut listing = self.store.connection(tenant, id).await?;
         self.admit_request(tenant, id).await?;
-        let finding = self.examine(&listing).await;
+        let finding = self.examine(&mut listing).await;
         self.record(listing, finding, None)
             .await?
             .ok_or(Error::NotFound(Noun::Connection))
@@ -71,13 +73,13 @@ impl Checkup {
         tenant: TenantId,
         id: ConnectionId,
     ) -> Result<(Report, Vec<Capability>)> {
-        let listing = self.store.connection(tenant, id).await?;
+        let mut listing = self.store.connection(tenant, id).await?;
         self.admit_request(tenant, id).await?;
-        let (finding, others) = match self.secret_of(&listing.connection).await {
-            Ok(secret) => {
+        let (finding, others) = match self.fresh_secret(&mut listing.connection).await {
+            Ok((secret, is_overdue)) => {
                 let target = target(&listing, secret.as_ref());
                 let (finding, others) = self.prober.explore(target).await;
-                (understood(finding, &listing.connection), others)
+                (understood(finding, &listing.connection, is_overdue), others)
             }
             Err(reason) => (Finding::failed(reason, listing.health.era), Vec::new()),
         };
@@ -88,14 +90,14 @@ impl Checkup {
 
     /// Checks a connection because it is due; nothing when that was answered already, or is not wanted any more.
     pub async fn check_due(&self, due: &Due) -> Result<Option<Report>> {
-        let listing = match self.store.connection(due.tenant, due.connection).await {
+        let mut listing = match self.store.connection(due.tenant, due.connection).await {
             Err(Error::NotFound(_)) => return Ok(None),
             found => found?,
         };
         if listing.connection.schedule().is_none() || is_answered(&listing.health, Some(due.at)) {
             return Ok(None);
         }
-        let finding = self.examine(&listing).await;
+        let finding = self.examine(&mut listing).await;
         self.record(listing, finding, Some(due.at)).await
     }
 
@@ -172,17 +174,37 @@ impl Checkup {
         Err(Error::Busy)
     }
 
-    async fn examine(&self, listing: &Listing) -> Finding {
-        match self.secret_of(&listing.connection).await {
-            Ok(secret) => {
+    async fn examine(&self, listing: &mut Listing) -> Finding {
+        match self.fresh_secret(&mut listing.connection).await {
+            Ok((secret, is_overdue)) => {
                 let target = target(listing, secret.as_ref());
-                understood(self.prober.check(target).await, &listing.connection)
+                let finding = self.prober.check(target).await;
+                understood(finding, &listing.connection, is_overdue)
             }
             Err(reason) => Finding::failed(reason, listing.health.era),
         }
     }
 
-    /// The secret to send, if one is needed. It leaves the store only for the origin it was given for.
+    /// The secret to send, renewed where it is a token that is about to expire, and whether it should have been and was not.
+    async fn fresh_secret(
+        &self,
+        connection: &mut Connection,
+    ) -> Result<(Option<Secret>, bool), Reason> {
+        let Some(stored) = self.secret_of(connection).await? else {
+            return Ok((None, false));
+        };
+        let Fresh {
+            secret,
+            connection: renewed,
+            is_overdue,
+        } = self.renewal.freshen(connection, stored).await?;
+        if let Some(renewed) = renewed {
+            *connection = renewed;
+        }
+        Ok((Some(secret), is_overdue))
+    }
+
+    /// The secret that is stored, if one is needed. It leaves the store only for the origin it was given for.
     async fn secret_of(&self, connection: &Connection) -> Result<Option<Secret>, Reason> {
         if connection.server_url.is_local() {
             return Err(Reason::NotRunnableHere);
@@ -219,8 +241,16 @@ fn target<'a>(listing: &'a Listing, secret: Option<&'a Secret>) -> Target<'a> {
     }
 }
 
-/// What a finding means for a connection whose users bring tokens of their own: to whoever comes without, a sound server says just this.
-fn understood(mut finding: Finding, connection: &Connection) -> Finding {
+/// What a finding means for a connection whose token could not be renewed, and for one whose users bring tokens of their own: to whoever comes without, a
+/// sound server says just this.
+fn understood(mut finding: Finding, connection: &Connection, is_overdue: bool) -> Finding {
+    if let Err(failure) = &mut finding.outcome
+        && is_overdue
+        && failure.reason == Reason::CredentialRejected
+    {
+        // Its issuer does not answer, or somebody else has just got another one. That mends itself, and nobody has to consent anew.
+        failure.reason = Reason::HttpError;
+    }
     if let Err(failure) = &mut finding.outcome
         && connection.auth.is_completed_elsewhere()
         && matches!(

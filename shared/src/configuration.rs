@@ -15,6 +15,7 @@ use crate::{
     connection::{Auth, HeaderName, Method},
     credential::Secret,
     error::{Error, Problem, Result},
+    oauth::held::{self, Held},
     text::Document,
 };
 
@@ -30,6 +31,8 @@ const OAUTH: &str = "oauth_metadata";
 const IDENTITY: &str = "user_identity_forwarding";
 /// How a process is started. Its arguments and its environment are where such servers are given their secrets.
 pub const STDIO: &str = "stdio_config";
+/// What we were given ourselves, when somebody let us act for him. Nobody writes it by hand.
+const HELD: &str = "oauth";
 const AUTHORIZATION: &str = "authorization";
 
 /// What the published API (first) and the gateway (second) call the same thing. Of a third name, the first stands in Portkey's document.
@@ -43,8 +46,9 @@ const SPELLINGS: [(&str, &str); 3] = [
 const HARMLESS: [&str; 2] = [FORWARDED, IDENTITY];
 
 /// Members of the objects that describe authorization which say nothing secret.
-const HARMLESS_WITHIN: [(&str, &[&str]); 4] = [
+const HARMLESS_WITHIN: [(&str, &[&str]); 5] = [
     (STDIO, &["command"]),
+    (HELD, &held::HARMLESS),
     (
         OAUTH,
         &[
@@ -189,6 +193,13 @@ impl Configuration {
                 continue;
             }
             unmask(&mut given, stored.0.get(&name), &place, &mut problems);
+            if name == HELD && !given.is_null() && Some(&given) != there {
+                problems.push(Problem::new(
+                    place,
+                    "cannot be written: authorize the connection again",
+                ));
+                continue;
+            }
             if given.is_null() {
                 members.remove(&name);
             } else {
@@ -206,6 +217,7 @@ impl Configuration {
     #[must_use]
     pub fn without_headers(mut self) -> Self {
         self.0.remove(HEADERS);
+        self.0.remove(HELD);
         self.without_samples()
     }
 
@@ -214,6 +226,17 @@ impl Configuration {
     pub fn without_samples(mut self) -> Self {
         self.0.remove(USER_HEADERS);
         self
+    }
+
+    /// What it holds of OAuth; nothing but defaults where there is nothing.
+    pub fn held(&self) -> Result<Held> {
+        self.0.get(HELD).map_or(Ok(Held::default()), Held::read)
+    }
+
+    /// The same with this in its place.
+    pub fn holding(mut self, held: &Held) -> Result<Self> {
+        self.0.insert(HELD.to_owned(), held.write()?);
+        Ok(self)
     }
 
     /// Whether this change gives anew all that is `stored`, so that nothing of the old values would be kept.
@@ -264,8 +287,10 @@ impl Configuration {
     /// The same under the gateway's names, secrets included. For nobody but the gateway, which has no use for samples: each user's calls are made
     /// with what he brings himself.
     pub fn reveal(&self) -> Value {
-        let members = self.0.iter().filter(|(name, _)| *name != USER_HEADERS);
-        let renamed = members.map(|(name, value)| {
+        // Its token is a header like others; how it is renewed is our own affair.
+        let own = self.0.iter();
+        let own = own.filter(|(name, _)| *name != USER_HEADERS && *name != HELD);
+        let renamed = own.map(|(name, value)| {
             let spelling = SPELLINGS.iter().find(|(ours, _)| ours == name);
             (
                 spelling
@@ -274,7 +299,12 @@ impl Configuration {
                 value.clone(),
             )
         });
-        Value::Object(renamed.collect())
+        let mut revealed: Map<String, Value> = renamed.collect();
+        if let Some(authorization) = self.bearer() {
+            let headers = revealed.entry(SPELLINGS[0].1).or_insert_with(|| json!({}));
+            headers["Authorization"] = authorization.as_str().into();
+        }
+        Value::Object(revealed)
     }
 
     /// The headers that go with every request to the server, by their names in small letters.
@@ -294,15 +324,29 @@ impl Configuration {
                 }
             }
         }
+        if let Some(authorization) = self.bearer() {
+            headers.insert(AUTHORIZATION.to_owned(), authorization);
+        }
         headers
+    }
+
+    /// The header that carries our own token.
+    fn bearer(&self) -> Option<Zeroizing<String>> {
+        let held = self.held().ok()?;
+        let token = held.access_token()?;
+        Some(Zeroizing::new(format!("Bearer {token}")))
     }
 
     /// Every text in it that could be secret.
     pub fn secrets(&self) -> Vec<Zeroizing<String>> {
         let mut found = Vec::new();
         for (name, value) in &self.0 {
-            collect(name, value, &mut found);
+            if name != HELD {
+                collect(name, value, &mut found);
+            }
         }
+        // Most of what is in it are words and addresses.
+        found.extend(self.held().iter().flat_map(Held::secrets));
         found
     }
 

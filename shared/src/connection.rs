@@ -340,7 +340,7 @@ impl Auth {
 
     /// Whether a check is pointless without a credential.
     pub const fn needs_credential(&self) -> bool {
-        matches!(self.method(), Method::Headers)
+        matches!(self.method(), Method::Headers | Method::Oauth)
     }
 
     /// Whether the server has to ask for more than we have: for what is the users' or the gateway's own affair.

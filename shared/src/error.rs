@@ -2,7 +2,7 @@
 //!
 //! What a check found is not an error but a [`Reason`](crate::verdict::Reason).
 
-use crate::{right::Right, verdict::Reason};
+use crate::{oauth::Trouble, right::Right, verdict::Reason};
 
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -77,6 +77,15 @@ pub enum Error {
     /// A check that somebody asked for went wrong.
     #[error("the server does not work: {}", .0.word())]
     CheckFailed(Reason),
+    /// It is not in the state that this needs; a repetition changes nothing about that.
+    #[error("{0}")]
+    Conflict(&'static str),
+    /// It was there, and its time is over.
+    #[error("the {0} has expired; begin another one")]
+    Expired(Noun),
+    /// An authorization came to nothing.
+    #[error("{}", .0.sentence())]
+    NotAuthorized(Trouble),
     #[error("the request body is over {0} KiB")]
     TooLarge(usize),
     #[error("the request body must be application/json")]
@@ -114,6 +123,9 @@ impl Error {
             Self::KeyReused => "idempotency_key_reused",
             Self::NotProven(_) => "credential_not_proven",
             Self::CheckFailed(_) => "check_failed",
+            Self::Conflict(_) => "conflict",
+            Self::Expired(_) => "expired",
+            Self::NotAuthorized(_) => "not_authorized",
             Self::TooLarge(_) => "body_too_large",
             Self::UnsupportedMediaType => "unsupported_media_type",
             Self::Throttled { .. } => "too_many_requests",
@@ -148,6 +160,7 @@ pub enum Noun {
     Member,
     ApiKey,
     UserConnection,
+    Authorization,
 }
 
 impl std::fmt::Display for Noun {
@@ -162,6 +175,7 @@ impl std::fmt::Display for Noun {
             Self::Member => "workspace user",
             Self::ApiKey => "API key",
             Self::UserConnection => "user's connection",
+            Self::Authorization => "authorization",
         })
     }
 }

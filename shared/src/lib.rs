@@ -6,7 +6,8 @@
 //! connections and their credentials, [`checkup`] proves that they work, [`reconfiguration`] says what a new
 //! configuration makes of one, [`rotation`] replaces a credential with proof, [`samples`] lets a server be
 //! checked whose users bring headers of their own, [`integrations`] and
-//! [`publication`] share connections out to workspaces and users, [`tokens`] keeps what users were given, [`disclosure`] hands the gateway what it
+//! [`publication`] share connections out to workspaces and users, [`tokens`] keeps what users were given, [`oauth`] gets and renews tokens of our own,
+//! [`disclosure`] hands the gateway what it
 //! serves by, [`directory`] keeps workspaces, members, keys and what virtual ones may use, [`closing`] ends
 //! a workspace with all that is in it, [`scheduler`] checks
 //! what is due, [`sweep`] repairs what a crash left, [`search`] lists, [`audit`] remembers who did what, and [`tenant_creation`] is where
@@ -31,6 +32,7 @@ pub mod grants;
 pub mod health;
 pub mod history;
 pub mod integrations;
+pub mod oauth;
 pub mod ports;
 pub mod publication;
 pub mod reconfiguration;

@@ -15,6 +15,11 @@ use crate::{
     grants::{Grants, GrantsChange},
     health::{Health, Next},
     history::{Incident, Sample},
+    oauth::{
+        Endpoints, Issued, OauthClient, TokenEndpoint, Trouble,
+        flow::{Flow, FlowId},
+        held::Arranged,
+    },
     server::{Server, ServerId},
     slug::Slug,
     tenant::{NewTenant, TenantId, TenantName, UserId, WorkspaceId},
@@ -620,6 +625,40 @@ pub trait Prober: Send + Sync {
     /// The same, and in the same time also what the server offers besides tools, as far as it can be learned. That says nothing of
     /// whether the server works.
     async fn explore(&self, target: Target<'_>) -> (Finding, Vec<Capability>);
+}
+
+/// Flows of authorization, besides being written as [`Rows`].
+#[async_trait]
+pub trait Flows: Rows<Flow> {
+    async fn flow(&self, tenant: TenantId, id: FlowId) -> Result<Option<Flow>>;
+}
+
+/// Speaks OAuth to the authorization servers of tenants' servers. Every address is judged before it is dialled or handed out, wherever it comes
+/// from, and no method takes longer than its deadline.
+#[async_trait]
+pub trait AuthorizationServers: Send + Sync {
+    /// Where tokens for this server come from. What was arranged by hand counts more than what is found.
+    async fn discover(&self, server: &ServerUrl, arranged: &Arranged)
+    -> Result<Endpoints, Trouble>;
+
+    /// Registers a client that is sent back to `redirect_uri`.
+    async fn register(
+        &self,
+        at: &Endpoints,
+        redirect_uri: &str,
+        scopes: &[String],
+    ) -> Result<OauthClient, Trouble>;
+
+    async fn exchange(
+        &self,
+        at: &TokenEndpoint,
+        code: &str,
+        verifier: &str,
+        redirect_uri: &str,
+    ) -> Result<Issued, Trouble>;
+
+    /// `Refused` when the refresh token is good for nothing any more; after any other trouble it may still be.
+    async fn refresh(&self, at: &TokenEndpoint, refresh_token: &Secret) -> Result<Issued, Trouble>;
 }
 
 /// The clock. In a port of its own so that tests can turn it.

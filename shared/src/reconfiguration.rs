@@ -9,6 +9,7 @@ use crate::{
     },
     credential::Secret,
     error::{Error, Result},
+    oauth::held::Held,
     registry::{Given, Knowing, Wanted},
     text::{Document, Text},
     trust::Trust,
@@ -30,9 +31,17 @@ pub struct Draft {
 
 impl Draft {
     pub fn into_wanted(self) -> Result<Wanted> {
+        self.holding(None)
+    }
+
+    /// The same with what is arranged for OAuth.
+    pub fn holding(self, held: Option<&Held>) -> Result<Wanted> {
         let given = Configuration::parse(self.configuration.unwrap_or_default(), FIELD)?;
         // A mask keeps what is stored, and nothing is.
-        let configuration = given.over(&Configuration::empty(), FIELD)?;
+        let mut configuration = given.over(&Configuration::empty(), FIELD)?;
+        if let Some(held) = held {
+            configuration = configuration.holding(held)?;
+        }
         let shape = shape(&configuration);
         let (auth, secret) = configuration.into_auth(self.method)?;
         Ok(Wanted {

@@ -20,6 +20,7 @@ use crate::{
     ports::{Added, Clock, Credentials, Idempotency, Ids, Registrations},
     slug::Slug,
     tenant::{TenantId, WorkspaceId},
+    text::Document,
     timestamp::Timestamp,
 };
 
@@ -351,7 +352,8 @@ impl Registry {
         free(row.unfinished.as_ref(), self.clock.now())
     }
 
-    async fn visible(&self, tenant: TenantId, id: ConnectionId) -> Result<Connection> {
+    /// The row as it is, whoever is at work on it.
+    pub(crate) async fn visible(&self, tenant: TenantId, id: ConnectionId) -> Result<Connection> {
         let row = self.store.row(tenant, id).await?;
         row.filter(Connection::is_visible)
             .ok_or(Error::NotFound(Noun::Connection))
@@ -507,13 +509,28 @@ impl Registry {
 
     /// Puts a new value beside the one in use. From here on the row says so, and the value counts for nothing until [`Self::adopt`].
     pub(crate) async fn stage(&self, before: &Connection, secret: &Secret) -> Result<Connection> {
+        let staged = self.claim(before).await?;
+        self.write_staged(&staged, secret).await?;
+        Ok(staged)
+    }
+
+    /// Lets the row say that a new value is about to come, so that nobody else begins to get one.
+    pub(crate) async fn claim(&self, before: &Connection) -> Result<Connection> {
         let now = self.clock.now();
         let version = CredentialVersion::new(self.ids.random()?);
-        let staged = before.with_work(Some(Work::Replace { version }), now);
-        self.store.replace(before, &staged, None, now).await?;
-        let (tenant, id) = (before.tenant, before.id);
+        let claimed = before.with_work(Some(Work::Replace { version }), now);
+        self.store.replace(before, &claimed, None, now).await?;
+        Ok(claimed)
+    }
+
+    /// Writes the value that a row was claimed for.
+    pub(crate) async fn write_staged(&self, claimed: &Connection, secret: &Secret) -> Result<()> {
+        let (tenant, id) = (claimed.tenant, claimed.id);
+        let version = self
+            .staged_credential(claimed, &claimed.server_url)?
+            .version;
         let holder = id.into();
-        let written = match before.credential {
+        let written = match claimed.credential {
             Some(_) => {
                 self.credentials
                     .stage(tenant, holder, version, secret)
@@ -525,13 +542,10 @@ impl Registry {
                     .await
             }
         };
-        match written {
-            Ok(()) => Ok(staged),
-            Err(error) => {
-                self.settle_afresh(tenant, id).await;
-                Err(error)
-            }
+        if written.is_err() {
+            self.settle_afresh(tenant, id).await;
         }
+        written
     }
 
     /// The reference to a staged value, bound to the origin of `url`.
@@ -574,9 +588,21 @@ impl Registry {
         let now = self.clock.now();
         let fields = with_grants(after.fields_unlike(staged), grants);
         let record = self.record(by, action, staged, fields, now)?;
+        self.put_in_use(staged, after, grants, Some(&record)).await
+    }
+
+    /// The same for what nobody asked for: a token that was renewed is on no record.
+    pub(crate) async fn put_in_use(
+        &self,
+        staged: &Connection,
+        after: &Connection,
+        grants: Option<&GrantsChange>,
+        record: Option<&Record>,
+    ) -> Result<Connection> {
+        let now = self.clock.now();
         match self
             .store
-            .replace_granting(staged, after, grants, Some(&record), now)
+            .replace_granting(staged, after, grants, record, now)
             .await
         {
             Ok(()) => {
@@ -766,6 +792,19 @@ impl Connection {
             } else {
                 self.epoch + 1
             },
+            ..self.clone()
+        }
+    }
+
+    /// The row with a credential that is the same for whoever uses it, such as a token that was renewed. Its version, and what is known of its health, stay.
+    pub(crate) fn with_renewed(&self, credential: CredentialRef, shape: Document) -> Self {
+        Self {
+            credential: Some(credential),
+            details: Details {
+                shape: Some(shape),
+                ..self.details.clone()
+            },
+            revision: self.revision + 1,
             ..self.clone()
         }
     }

@@ -1,8 +1,10 @@
-//! What we hand out and want back unaltered: cursors. And what we want to recognise without keeping it: requests.
+//! What we hand out and want back unaltered: cursors, and tokens that stand for one thing of a tenant's. And what we want to recognise or to know again without keeping it:
+//! requests, and secrets made from an id.
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::{Digest as _, Sha256};
+use uuid::Uuid;
 use zeroize::Zeroizing;
 
 use crate::{ports::Idempotency, tenant::TenantId, timestamp::Timestamp};
@@ -57,6 +59,33 @@ impl Signer {
             fingerprint: hex(&self.tag(&["request", &tenant.to_string(), operation, &body])),
             expires_at: now.plus_seconds(REMEMBERED_SECONDS),
         }
+    }
+
+    /// Stands for something of a tenant's where there is no key to say whose it is. Good for one purpose alone.
+    pub fn token(&self, purpose: &str, tenant: TenantId, id: Uuid) -> String {
+        let mut bytes = tenant.uuid().as_bytes().to_vec();
+        bytes.extend_from_slice(id.as_bytes());
+        bytes.extend(self.tag(&["token", purpose, &tenant.to_string(), &id.to_string()]));
+        URL_SAFE_NO_PAD.encode(bytes)
+    }
+
+    /// What a token stands for; nothing when it was altered, or made for another purpose.
+    pub fn stands_for(&self, purpose: &str, token: &str) -> Option<(TenantId, Uuid)> {
+        const ID_BYTES: usize = 16;
+        let bytes = URL_SAFE_NO_PAD.decode(token).ok()?;
+        let (tenant, rest) = bytes.split_at_checked(ID_BYTES)?;
+        let (id, _) = rest.split_at_checked(ID_BYTES)?;
+        let tenant = TenantId::new(Uuid::from_slice(tenant).ok()?);
+        let id = Uuid::from_slice(id).ok()?;
+        let expected = self.token(purpose, tenant, id);
+        let genuine = subtle::ConstantTimeEq::ct_eq(expected.as_bytes(), token.as_bytes());
+        bool::from(genuine).then_some((tenant, id))
+    }
+
+    /// 256 bits that nobody without the key can know, as 43 characters, always the same for one thing and one purpose.
+    pub fn derived(&self, purpose: &str, tenant: TenantId, id: Uuid) -> Zeroizing<String> {
+        let bytes = self.tag(&["derived", purpose, &tenant.to_string(), &id.to_string()]);
+        Zeroizing::new(URL_SAFE_NO_PAD.encode(bytes))
     }
 
     fn tag(&self, parts: &[&str]) -> Vec<u8> {
@@ -132,6 +161,40 @@ mod tests {
         fn garbage_is_no_cursor(text in ".{0,60}") {
             prop_assert_eq!(signer_of("a signing key of 32 characters .").position(tenant(1), "connections", &text), None);
         }
+    }
+
+    #[test]
+    fn a_token_stands_for_one_thing_and_one_purpose() {
+        let signer = signer_of("a signing key of 32 characters .");
+        let id = Uuid::from_u128(9);
+        let token = signer.token("state", tenant(1), id);
+        assert_eq!(signer.stands_for("state", &token), Some((tenant(1), id)));
+        assert_eq!(signer.stands_for("start", &token), None);
+        let other = signer_of("another signing key, 32 characters");
+        assert_eq!(other.stands_for("state", &token), None);
+        for altered in [
+            signer.token("state", tenant(2), id)[..64].to_owned() + &token[64..],
+            token[..token.len() - 1].to_owned(),
+            format!("{token}A"),
+            String::new(),
+        ] {
+            assert_eq!(signer.stands_for("state", &altered), None, "{altered}");
+        }
+    }
+
+    #[test]
+    fn what_is_derived_is_always_the_same_and_never_for_another() {
+        let signer = signer_of("a signing key of 32 characters .");
+        let id = Uuid::from_u128(9);
+        let first = signer.derived("verifier", tenant(1), id);
+        assert_eq!(first.len(), 43);
+        assert_eq!(first, signer.derived("verifier", tenant(1), id));
+        assert_ne!(first, signer.derived("other", tenant(1), id));
+        assert_ne!(first, signer.derived("verifier", tenant(2), id));
+        assert_ne!(
+            first,
+            signer.derived("verifier", tenant(1), Uuid::from_u128(8))
+        );
     }
 
     #[test]

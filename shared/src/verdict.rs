@@ -185,9 +185,11 @@ impl Reason {
             }
             Self::ResponseTooLarge => "Reduce what the server lists: its answer is over the limit.",
             Self::CredentialMissing => {
-                "Store a credential for this connection: there is none to send."
+                "Store a credential for this connection, or authorize it where it uses OAuth: there is none to send."
             }
-            Self::CredentialRejected => "Replace the credential: the server does not accept it.",
+            Self::CredentialRejected => {
+                "Replace the credential, or authorize again where it is a token of OAuth: it is not accepted."
+            }
             Self::CredentialForbidden => {
                 "Give the credential the rights it lacks: the server knows it and refuses it."
             }

@@ -10,6 +10,7 @@ mod crashes;
 mod emulators;
 mod model;
 mod native;
+mod oauth;
 mod openapi;
 mod portkey;
 mod prober;

@@ -12,6 +12,7 @@ use shared::{
     credential::Secret,
     error::{Error, Noun},
     health::Status,
+    oauth::Trouble,
     right::Right,
     verdict::Reason,
 };
@@ -315,7 +316,7 @@ fn the_lists_are_those_of_the_code() {
 }
 
 /// One of each. The match has no wildcard: a new variant does not compile until it is in the list.
-fn every_error() -> [Error; 22] {
+fn every_error() -> [Error; 25] {
     let all = [
         Error::invalid("", ""),
         Error::Unauthenticated,
@@ -341,6 +342,9 @@ fn every_error() -> [Error; 22] {
         Error::InUse(Noun::Workspace, ""),
         Error::NoAddress,
         Error::CheckFailed(Reason::NotMcp),
+        Error::Conflict(""),
+        Error::Expired(Noun::Authorization),
+        Error::NotAuthorized(Trouble::Denied),
     ];
     for (n, error) in all.iter().enumerate() {
         let place = match error {
@@ -366,6 +370,9 @@ fn every_error() -> [Error; 22] {
             Error::InUse(..) => 19,
             Error::NoAddress => 20,
             Error::CheckFailed(_) => 21,
+            Error::Conflict(_) => 22,
+            Error::Expired(_) => 23,
+            Error::NotAuthorized(_) => 24,
         };
         assert_eq!(n, place);
     }

@@ -6,6 +6,7 @@
 mod bifrost;
 mod branches;
 mod checks;
+mod oauth;
 mod portkey;
 mod samples;
 mod virtual_keys;
@@ -26,7 +27,7 @@ use self::{
 use crate::crashes::Change;
 
 /// They have no business with credentials, so a flaw in them can leak none.
-const WITHOUT_SECRETS: [&str; 58] = [
+const WITHOUT_SECRETS: [&str; 60] = [
     "authorize",
     "authorize-portkey",
     "bifrost-clients-filterdata",
@@ -39,6 +40,8 @@ const WITHOUT_SECRETS: [&str; 58] = [
     "bifrost-keys-rotate",
     "bifrost-keys-tools",
     "bifrost-keys-update",
+    "bifrost-oauth-reauthorize",
+    "bifrost-oauth-status",
     "bifrost-openapi-read",
     "create-system-key",
     "create-tenant",
@@ -101,12 +104,15 @@ async fn no_function_has_a_right_it_does_not_use_and_none_lacks_one() {
     // What takes longest begins first.
     work.push(portkey::in_every_branch().boxed());
     work.push(bifrost::in_every_branch().boxed());
+    work.push(oauth::in_every_branch().boxed());
+    work.extend(oauth::Step::ALL.map(|step| oauth::after_it_broke_off(step).boxed()));
     let changes = bifrost::Change::ALL;
     work.extend(changes.map(|change| bifrost::after_it_broke_off(change).boxed()));
     let changes = portkey::Change::ALL;
     work.extend(changes.map(|change| portkey::after_it_broke_off(change).boxed()));
     work.extend(Change::ALL.map(|change| after_crashes(change).boxed()));
     work.extend(By::ALL.map(|by| checks::made(by).boxed()));
+    work.extend(By::ALL.map(|by| oauth::renewed(by).boxed()));
     work.push(in_every_branch().boxed());
     work.push(virtual_keys::in_every_branch().boxed());
     work.push(samples::in_every_branch().boxed());

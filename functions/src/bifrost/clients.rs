@@ -9,6 +9,7 @@ pub mod filterdata;
 pub(super) mod granted;
 mod item;
 pub mod list;
+mod oauth;
 pub mod read;
 pub mod reconnect;
 pub mod refresh_tools;

@@ -13,6 +13,7 @@ use shared::{
     error::{Error, Result},
     health::{Count, Health, Status},
     history::Sample,
+    oauth::flow::Flow,
     timestamp::Timestamp,
     user_connection::UserConnection,
     verdict::Reason,
@@ -80,6 +81,14 @@ pub(crate) fn row_item(row: &Connection) -> Result<Item> {
 pub(crate) fn user_connection_item(row: &UserConnection) -> Result<Item> {
     let mut item = item(&Key::UserConnection(row.tenant, row.server, row.user), row)?;
     mark_unfinished(&mut item, row.unfinished.as_ref());
+    Ok(item)
+}
+
+/// A flow goes by itself.
+pub(crate) fn flow_item(flow: &Flow) -> Result<Item> {
+    let mut item = item(&Key::Flow(flow.tenant, flow.id), flow)?;
+    let kept_until = number(flow.kept_until().seconds());
+    item.insert(EXPIRES_AT.to_owned(), kept_until);
     Ok(item)
 }
 

@@ -21,6 +21,7 @@
 //! | pushed           | `TENANT#{tenant}`            | `PUSHED#{connection}`                | what the gateway told of its server         |
 //! | grants           | `TENANT#{tenant}`            | `GRANTS#{connection}`                | what virtual keys may use of it             |
 //! | granted          | `TENANT#{tenant}`            | `GRANTED#{key id}#{connection}`      | that the key stands in that one's grants    |
+//! | flow             | `TENANT#{tenant}`            | `FLOW#{id}`                          | an authorization that somebody began        |
 //! | entry of a list  | `TENANT#{tenant}#LIST#{list}`| `ENTRY#{id}`                         | that a row is in the list, and its name     |
 //! | count of a list  | `TENANT#{tenant}#LIST#{list}`| `COUNT#{first digits of the ids}`    | how many entries begin with these digits    |
 //! | samples          | `TENANT#{tenant}#HISTORY#{id}` | `HOUR#{hour}`                      | the checks of one hour                      |
@@ -45,6 +46,7 @@ use shared::{
     caller::KeyId,
     connection::{ConnectionId, ConnectionName},
     contract::ContractDigest,
+    oauth::flow::FlowId,
     ports::Unsettled,
     server::ServerId,
     slug::Slug,
@@ -88,6 +90,7 @@ pub enum Key<'a> {
     Pushed(TenantId, ConnectionId),
     Grants(TenantId, ConnectionId),
     Granted(TenantId, KeyId, ConnectionId),
+    Flow(TenantId, FlowId),
     Entry(TenantId, List<'a>, Uuid),
     /// The count of the entries that begin as this id does.
     Count(TenantId, List<'a>, Uuid),
@@ -124,7 +127,8 @@ impl Key<'_> {
             | Self::Toggles(tenant, _)
             | Self::Pushed(tenant, _)
             | Self::Grants(tenant, _)
-            | Self::Granted(tenant, ..) => of_tenant(*tenant),
+            | Self::Granted(tenant, ..)
+            | Self::Flow(tenant, _) => of_tenant(*tenant),
             Self::Entry(tenant, list, _) | Self::Count(tenant, list, _) => list.pk(*tenant),
             Self::Samples(tenant, id, _) | Self::Incident(tenant, id, _) => history(*tenant, *id),
             Self::Wheel(slot, ..) => wheel(*slot),
@@ -156,6 +160,7 @@ impl Key<'_> {
             Self::Pushed(_, connection) => format!("PUSHED#{connection}"),
             Self::Grants(_, connection) => format!("GRANTS#{connection}"),
             Self::Granted(_, key, connection) => format!("{GRANTED}{key}#{connection}"),
+            Self::Flow(_, id) => format!("FLOW#{id}"),
             Self::Entry(_, _, id) => format!("ENTRY#{id}"),
             Self::Count(_, _, id) => format!("COUNT#{}", bucket(*id)),
             Self::Samples(_, _, hour) => format!("HOUR#{hour:08}"),
@@ -523,6 +528,11 @@ mod tests {
         let granted = format!("GRANTED#01890000000070008000000000000001#{ID}");
         let holder = TENANT.parse().unwrap();
         is(Key::Granted(tenant, holder, id), &of_tenant, &granted);
+        is(
+            Key::Flow(tenant, ID.parse().unwrap()),
+            &of_tenant,
+            &format!("FLOW#{ID}"),
+        );
         for (list, name) in [
             (List::Connections, "CONNECTIONS".to_owned()),
             (List::ConnectionsOfTenant, "CONNECTIONS#TENANT".to_owned()),

@@ -16,6 +16,7 @@ use crate::{
 
 mod audit;
 mod connections;
+mod flows;
 mod grants;
 mod integrations;
 mod keys;

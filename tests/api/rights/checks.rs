@@ -39,7 +39,7 @@ impl By {
         Self::Schedule,
     ];
 
-    const fn function(self) -> &'static str {
+    pub const fn function(self) -> &'static str {
         match self {
             Self::Test => "native-connections-test",
             Self::Integration => "portkey-integrations-test",
@@ -52,7 +52,7 @@ impl By {
     }
 
     /// Where this check of a connection is asked for; nothing where nobody has to ask.
-    async fn path(self, watched: &Watched, id: &str) -> Option<String> {
+    pub async fn path(self, watched: &Watched, id: &str) -> Option<String> {
         match self {
             Self::Test => Some(format!("/api/mcp-connections/{id}/test")),
             Self::Integration => Some(format!("/v1/mcp-integrations/{id}/test")),

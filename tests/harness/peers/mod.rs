@@ -15,6 +15,7 @@
 //! ```
 
 mod answers;
+pub mod authority;
 mod behaviour;
 mod certificates;
 mod real;

@@ -8,13 +8,14 @@ use shared::{
     credential::Secret,
     error::{Error, Problem, Result},
     gateway::{ForwardedHeaders, GatewaySettings, SyncMinutes, ToolTimeout},
+    oauth::held::Held,
     reconfiguration::{Draft, Edit},
     registry::Wanted,
     tool_rules::{ToolList, ToolRules},
     trust::Trust,
 };
 
-use super::{granted, item, values};
+use super::{granted, item, oauth, values};
 use crate::{bifrost::tls, fields::Fields};
 
 /// Members that clients send along empty where they have nothing to say.
@@ -60,6 +61,7 @@ pub fn create(mut fields: Fields) -> Result<Wanted> {
         None if headers.is_empty() => Method::None,
         None => Method::Headers,
     };
+    let arranged = oauth::arranged(&mut fields, method, transport);
     let (address, process) = reached(&mut fields, transport);
     if transport.is_some_and(Transport::is_local) && !headers.is_empty() {
         fields.problem("headers", "go with the connection_types http and sse only");
@@ -94,7 +96,8 @@ pub fn create(mut fields: Fields) -> Result<Wanted> {
         configuration: Some(configuration),
         secret_mappings: None,
     };
-    let mut wanted = draft.into_wanted().map_err(in_our_words)?;
+    let held = arranged.map(Held::arranged);
+    let mut wanted = draft.holding(held.as_ref()).map_err(in_our_words)?;
     settings.lay_over(&mut wanted);
     Ok(wanted)
 }
@@ -457,11 +460,18 @@ impl TryFrom<String> for AuthType {
     type Error = ParseError;
 
     fn try_from(text: String) -> Result<Self, ParseError> {
-        [Method::None, Method::Headers, Method::PerUserHeaders]
-            .into_iter()
-            .find(|method| item::auth_type(*method) == text)
-            .map(Self)
-            .ok_or(ParseError("must be none, headers or per_user_headers"))
+        [
+            Method::None,
+            Method::Headers,
+            Method::Oauth,
+            Method::PerUserHeaders,
+        ]
+        .into_iter()
+        .find(|method| item::auth_type(*method) == text)
+        .map(Self)
+        .ok_or(ParseError(
+            "must be none, headers, oauth or per_user_headers",
+        ))
     }
 }
 

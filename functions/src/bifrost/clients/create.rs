@@ -1,12 +1,12 @@
 //! `POST /api/mcp/client`: register an MCP client. It is checked for the first time within a minute, and not before this answers.
 
 use serde_json::json;
-use shared::{error::Result, registry::Founding, right::Right};
+use shared::{connection::Method, error::Result, registry::Founding, right::Right};
 
 use super::body;
 use crate::{
     app::App,
-    bifrost::VOCABULARY,
+    bifrost::{VOCABULARY, oauth},
     edge::{Call, Function, Reply},
 };
 
@@ -19,7 +19,7 @@ pub const FUNCTION: Function =
 
 async fn handle(app: App, call: Call) -> Result<Reply> {
     let wanted = body::create(call.fields()?)?;
-    let is_local = wanted.server_url.is_local();
+    let (is_local, method) = (wanted.server_url.is_local(), wanted.auth.method());
     let (now, signer) = (app.clock().now(), app.signer()?);
     let idempotency = call
         .idempotency_key()?
@@ -40,7 +40,13 @@ async fn handle(app: App, call: Call) -> Result<Reply> {
         }
     };
     let location = call.path_below(made.id);
-    let body = json!({ "status": "success", "message": message, "mcp_client_id": made.id });
+    let body = if method == Method::Oauth {
+        let origin = oauth::origin(call.origin())?;
+        let begun = app.consents()?.begin(&signer, by, &made, &origin).await?;
+        oauth::pending(&begun, &origin)
+    } else {
+        json!({ "status": "success", "message": message, "mcp_client_id": made.id })
+    };
     Ok(Reply::ok(&body)?
         .with("location", location)
         .with_version(made.version))

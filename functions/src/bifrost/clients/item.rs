@@ -66,7 +66,7 @@ pub fn config(row: &Connection) -> Value {
         "connection_type": details.transport.word(),
         "connection_string": if row.server_url.is_local() { String::new() } else { row.server_url.to_string() },
         "auth_type": auth_type(row.auth.method()),
-        "oauth_config_id": "",
+        "oauth_config_id": shape(row).get("oauth").and_then(|held| held.get("config_id")).cloned().unwrap_or_else(|| json!("")),
         "headers": headers(row),
         "tls_config": tls::shown(&details.trust),
         "per_user_header_keys": gateway.per_user_header_keys,

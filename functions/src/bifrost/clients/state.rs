@@ -48,6 +48,7 @@ impl State {
         match listing.health.status {
             Status::Unknown => Self::PendingTools,
             Status::Active if lacks_users(listing) => Self::PendingTools,
+            Status::Error if lacks_consent(listing) => Self::PendingTools,
             Status::Active => Self::Connected,
             Status::Error if listing.health.reason.is_some_and(Reason::retryable) => {
                 Self::Disconnected
@@ -72,6 +73,12 @@ impl State {
 /// Whether nobody has authorized what works only for those who have, so that nothing is known of its tools.
 fn lacks_users(listing: &Listing) -> bool {
     listing.health.reason == Some(Reason::UserAuthRequired) && listing.offered().is_none()
+}
+
+/// Whether nobody has consented yet to the one token that it uses for everybody.
+fn lacks_consent(listing: &Listing) -> bool {
+    listing.health.reason == Some(Reason::CredentialMissing)
+        && listing.connection.auth.method() == Method::Oauth
 }
 
 /// Whether a client shows the state of the second version that says to authorize it again.

@@ -9,6 +9,7 @@ use shared::{
     capability::{Pushed, Toggles},
     error::{Error, Noun, Result},
     grants::Grants,
+    oauth::flow::Flow,
     ports::Rows,
     server::Server,
     tenant::{TenantId, WorkspaceId},
@@ -461,6 +462,26 @@ impl Stored for Grants {
 
     fn revision(&self) -> u64 {
         self.revision
+    }
+}
+
+impl Stored for Flow {
+    const NOUN: Noun = Noun::Authorization;
+
+    fn tenant(&self) -> TenantId {
+        self.tenant
+    }
+
+    fn key(&self) -> Key<'_> {
+        Key::Flow(self.tenant, self.id)
+    }
+
+    fn revision(&self) -> u64 {
+        self.revision
+    }
+
+    fn item(&self) -> Result<Item> {
+        items::flow_item(self)
     }
 }
 
