@@ -11,7 +11,10 @@ pub mod tls;
 
 use serde::Serialize;
 use serde_json::{Value, json};
-use shared::error::{Error, Noun, Problem};
+use shared::{
+    error::{Error, Noun, Problem},
+    verdict::Reason,
+};
 
 use crate::edge::{Reply, Vocabulary};
 use crate::reply;
@@ -56,7 +59,7 @@ fn render(error: &Error, request_id: &str) -> Reply {
     }
     if let Error::NotProven(reason) | Error::CheckFailed(reason) = error {
         extra["reason"] = reason.word().into();
-        extra["remedy"] = reason.remedy().into();
+        extra["remedy"] = remedy(*reason).into();
     }
     let failure = Failure {
         is_bifrost_error: false,
@@ -109,14 +112,18 @@ fn message(error: &Error, problems: &[Problem]) -> String {
             "the server did not accept it ({}), and nothing was stored",
             reason.word()
         ),
-        Error::CheckFailed(reason) => reason.remedy().map_or_else(
-            || "the check could not be done; try again later".to_owned(),
-            |remedy| {
-                remedy
-                    .replace("serverUrl", "connection_string")
-                    .replace("authType", "auth_type")
-            },
-        ),
+        Error::CheckFailed(reason) => remedy(*reason)
+            .unwrap_or_else(|| "the server asks us to come back later".to_owned()),
         other => other.to_string(),
     }
+}
+
+/// What is to be done, in the words of this vocabulary; nothing where waiting is all there is to do.
+pub fn remedy(reason: Reason) -> Option<String> {
+    let remedy = reason.remedy()?;
+    Some(
+        remedy
+            .replace("serverUrl", "connection_string")
+            .replace("authType", "auth_type"),
+    )
 }

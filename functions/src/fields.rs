@@ -210,16 +210,10 @@ impl Fields {
 
     /// Forgets those of these members that are empty texts, lists or objects, for clients who send along all that they know of.
     pub fn drop_blank(&mut self, names: &[&str]) {
-        let is_blank = |value: &Value| match value {
-            Value::String(text) => text.is_empty(),
-            Value::Array(items) => items.is_empty(),
-            Value::Object(members) => members
-                .values()
-                .all(|value| matches!(value, Value::Null | Value::Bool(false)) || *value == ""),
-            _ => false,
-        };
-        self.members
-            .retain(|name, value| !names.contains(&name.as_str()) || !is_blank(value));
+        self.members.retain(|name, value| {
+            let may_be_blank = names.contains(&name.as_str()) && !value.is_boolean();
+            !may_be_blank || !is_blank(value)
+        });
     }
 
     /// Forgets members that are null, for clients who say so where they say nothing; except these, which can be cleared.
@@ -264,6 +258,19 @@ impl Fields {
     fn wrong<T>(&mut self, name: &str, problem: impl Into<String>) -> Option<T> {
         self.problem(name, problem);
         None
+    }
+}
+
+/// Whether a value says nothing, with all that is in it. That a text which is empty would be a plain one says nothing either.
+fn is_blank(value: &Value) -> bool {
+    match value {
+        Value::Null | Value::Bool(false) => true,
+        Value::String(text) => text.is_empty(),
+        Value::Array(items) => items.is_empty(),
+        Value::Object(members) => members
+            .iter()
+            .all(|(name, value)| is_blank(value) || (name == "type" && value == "plain_text")),
+        Value::Bool(true) | Value::Number(_) => false,
     }
 }
 

@@ -122,12 +122,15 @@ impl ToolRules {
     }
 
     /// These rules with what is given in place of what was. What may be called without asking stays within what may be called: by itself
-    /// where nobody speaks of it, and else the error says so.
+    /// where nobody speaks of it or the same request lets nothing be called, and else the error says so.
     pub fn amended(
         &self,
         execute: Option<&ToolList>,
         auto_execute: Option<&ToolList>,
     ) -> Result<Self, ParseError> {
+        if execute.is_some_and(ToolList::is_none) {
+            return Ok(Self::none());
+        }
         let execute = execute.unwrap_or(&self.execute).clone();
         let auto_execute = match auto_execute {
             None => self.auto_execute.intersection(&execute),
@@ -203,11 +206,12 @@ mod tests {
             before.amended(Some(&ToolList::none()), None).unwrap(),
             ToolRules::none()
         );
+        let nothing = before.amended(Some(&ToolList::none()), Some(&list(&["read"])));
+        assert_eq!(nothing.unwrap(), ToolRules::none());
         assert_eq!(before.amended(None, None).unwrap(), before);
         for (execute, auto_execute) in [
             (list(&["read"]), list(&["write"])),
             (list(&["read"]), ToolList::all()),
-            (ToolList::none(), list(&["read"])),
         ] {
             assert!(before.amended(Some(&execute), Some(&auto_execute)).is_err());
         }

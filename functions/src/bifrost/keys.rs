@@ -109,6 +109,17 @@ fn tidy(fields: &mut Fields) {
     }
 }
 
+/// Takes what is shown of a key and cannot be changed, for clients who send back all that they have read.
+fn drop_shown(fields: &mut Fields, id: &KeyId) {
+    let is_other =
+        |given: Value| given.as_str().and_then(|id| id.parse::<KeyId>().ok()) != Some(*id);
+    if fields.value("id").is_some_and(is_other) {
+        fields.problem("id", "cannot be changed");
+    }
+    fields.value("created_at");
+    fields.value("updated_at");
+}
+
 /// Takes a description, which an empty one clears.
 fn description(fields: &mut Fields) -> Option<Option<Text<MAX_DESCRIPTION>>> {
     let given = fields.nullable_text::<Text<MAX_DESCRIPTION>>("description")?;
@@ -119,6 +130,7 @@ fn description(fields: &mut Fields) -> Option<Option<Text<MAX_DESCRIPTION>>> {
 fn wishes(fields: &mut Fields) -> Option<Vec<Wish>> {
     fields.objects("mcp_configs", |config| {
         config.drop_nulls(&[]);
+        config.drop_empty();
         config.value("mcp_client");
         config.value("virtual_key_id");
         let (by_id, by_name) = (config.has("mcp_client_id"), config.has("mcp_client_name"));

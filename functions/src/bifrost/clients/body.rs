@@ -61,8 +61,8 @@ pub fn create(mut fields: Fields) -> Result<Wanted> {
         None if headers.is_empty() => Method::None,
         None => Method::Headers,
     };
-    let arranged = oauth::arranged(&mut fields, method, transport);
     let (address, process) = reached(&mut fields, transport);
+    let arranged = oauth::arranged(&mut fields, method, transport, address.as_ref());
     if transport.is_some_and(Transport::is_local) && !headers.is_empty() {
         fields.problem("headers", "go with the connection_types http and sse only");
     }

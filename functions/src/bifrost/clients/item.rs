@@ -9,14 +9,13 @@ use shared::{
     grants::Grantee,
     ports::Listing,
     timestamp::Timestamp,
-    verdict::Reason,
 };
 
 use super::{
     state::{self, State},
     values::REDACTED,
 };
-use crate::bifrost::tls;
+use crate::bifrost::{remedy, tls};
 
 /// What Bifrost calls a way of authentication.
 pub const fn auth_type(method: Method) -> &'static str {
@@ -145,14 +144,4 @@ fn last_failure(listing: &Listing) -> Value {
             "since": health.first_failed_at.or(health.last_check_at),
         })
     })
-}
-
-/// What is to be done, in the words of this vocabulary.
-pub fn remedy(reason: Reason) -> Option<String> {
-    let remedy = reason.remedy()?;
-    Some(
-        remedy
-            .replace("serverUrl", "connection_string")
-            .replace("authType", "auth_type"),
-    )
 }

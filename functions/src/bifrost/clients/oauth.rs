@@ -16,6 +16,7 @@ pub fn arranged(
     fields: &mut Fields,
     method: Method,
     transport: Option<Transport>,
+    address: Option<&ServerUrl>,
 ) -> Option<Arranged> {
     let given = fields.object("oauth_config");
     if method != Method::Oauth {
@@ -39,7 +40,14 @@ pub fn arranged(
         "token_url",
         "registration_url",
         "resource",
+        "server_url",
     ]);
+    // Bifrost's own pages send the address twice.
+    if let Some(url) = inner.text::<ServerUrl>("server_url")
+        && Some(&url) != address
+    {
+        inner.problem("server_url", "must be connection_string, or be left out");
+    }
     let arranged = Arranged {
         client_id: word(&mut inner, "client_id"),
         client_secret: word(&mut inner, "client_secret"),

@@ -2,13 +2,13 @@
 
 use serde_json::json;
 use shared::{
-    caller::KeyKind,
+    caller::{KeyId, KeyKind},
     directory::virtual_keys::VirtualKeyEdit,
     error::{Noun, Result},
     right::{KeyVerb, Right},
 };
 
-use super::{description, shown, tidy, whole, wishes};
+use super::{description, drop_shown, shown, tidy, whole, wishes};
 use crate::{
     app::App,
     bifrost::VOCABULARY,
@@ -23,7 +23,7 @@ pub const FUNCTION: Function = VOCABULARY.endpoint(
 
 async fn handle(app: App, call: Call) -> Result<Reply> {
     let id = call.id(Noun::ApiKey)?;
-    let edit = parse(&call)?;
+    let edit = parse(&call, &id)?;
 
     let record = app
         .directory()?
@@ -37,9 +37,10 @@ async fn handle(app: App, call: Call) -> Result<Reply> {
     }))
 }
 
-fn parse(call: &Call) -> Result<VirtualKeyEdit> {
+fn parse(call: &Call, id: &KeyId) -> Result<VirtualKeyEdit> {
     let mut fields = call.fields()?;
     tidy(&mut fields);
+    drop_shown(&mut fields, id);
     let edit = VirtualKeyEdit {
         name: fields.text("name"),
         description: description(&mut fields),

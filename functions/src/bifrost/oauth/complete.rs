@@ -9,7 +9,7 @@ use shared::{
 
 use crate::{
     app::App,
-    bifrost::VOCABULARY,
+    bifrost::{VOCABULARY, remedy},
     edge::{Call, Function, Reply},
 };
 
@@ -32,7 +32,7 @@ async fn handle(app: App, call: Call) -> Result<Reply> {
         None => "The client is authorized, and its server works.".to_owned(),
         Some(reason) => format!(
             "The client is authorized. {}",
-            reason.remedy().unwrap_or("It is checked again soon.")
+            remedy(reason).unwrap_or_else(|| "It is checked again soon.".to_owned())
         ),
     };
     Reply::ok(&json!({
