@@ -1,4 +1,4 @@
-"""What both APIs have in common here."""
+"""What the APIs have in common here."""
 
 import json
 import os

@@ -1,0 +1,191 @@
+"""Bifrost's API's part of the hooks.
+
+One rule keeps the run from sawing off what it sits on: what is *kept* is read, what is *spare* is changed, and what is *new* is ended.
+A new noun needs a line in NOUNS and a way to make one in MAKERS, a new ending its name in ENDINGS.
+"""
+
+import functools
+import itertools
+import json
+import re
+import urllib.error
+import urllib.request
+
+from common import KEPT, OTHER, PEER, dialled, is_alone, is_valid, operation_id
+
+CLIENT = "/api/mcp/client"
+
+# What the `id` in a path is the id of, by how the path begins.
+NOUNS = {"/api/mcp/client/": "client"}
+
+# What ends something, so that nothing can be asked about it any more.
+ENDINGS = {"deleteClient"}
+
+# Enough of them that what one change leaves behind is not in the way of all others.
+SPARE = 3
+
+# What a change may repeat and not alter.
+FIXED = ["client_id", "connection_type", "auth_type", "connection_string", "stdio_config", "oauth_config_id"]
+
+NUMBERS = itertools.count(1)
+
+
+def reach(case, number):
+    # One of four is left to lead nowhere.
+    reaches = number % 4 != 0
+    if case.path_parameters and is_valid(case, "PATH"):
+        case.path_parameters.update(led(case, number, reaches and is_alone(case)))
+    if case.headers and is_valid(case, "HEADER") and reaches:
+        if "If-Match" in case.headers:
+            case.headers["If-Match"] = "*"
+        if "Idempotency-Key" in case.headers:
+            case.headers["Idempotency-Key"] = f"request-{number}"
+    if isinstance(case.query, dict) and is_valid(case, "QUERY") and reaches:
+        case.query.update(filled(case.query))
+        # A cursor is signed, so nothing that is made up can be one, and where there is one there is nothing else.
+        case.query.pop("cursor", None)
+    if isinstance(case.body, dict) and is_valid(case, "BODY"):
+        case.body = {**case.body, **addressed(case.body)}
+        if reaches:
+            case.body = reaching(case, number)
+
+
+def led(case, number, reaches):
+    """Where a request leads: to something that is there, and in no case to what the rest of the run needs."""
+    noun = next((noun for beginning, noun in NOUNS.items() if case.operation.path.startswith(beginning)), None)
+    if not noun or "id" not in case.path_parameters:
+        return {}
+    given, spares = plain(case.path_parameters["id"]), [spare(noun, index) for index in range(SPARE)]
+    if operation_id(case) in ENDINGS:
+        is_needed = given in [plain(needed) for needed in (kept(noun), *spares)]
+        return {"id": MAKERS[noun]()} if reaches or is_needed else {}
+    if is_change(case):
+        return {"id": spares[number % SPARE]} if reaches or given == plain(kept(noun)) else {}
+    return {"id": kept(noun)} if reaches else {}
+
+
+def is_change(case):
+    return case.operation.method.upper() != "GET"
+
+
+def plain(identifier):
+    """An id, however it is spelled."""
+    return re.sub("[^0-9a-z]", "", str(identifier).lower())
+
+
+def ask(method, path, body=None):
+    data = None if body is None else json.dumps(body).encode()
+    headers = {"authorization": f"Bearer {KEPT['key']}", "content-type": "application/json"}
+    with urllib.request.urlopen(urllib.request.Request(KEPT["base"] + path, data, headers, method=method)) as answer:
+        return json.load(answer)
+
+
+def client():
+    wanted = {"name": f"made_{next(NUMBERS)}", "connection_type": "http", "connection_string": PEER + "/mcp", "headers": {"X-Key": "a-key-for-tests"}}
+    return ask("POST", CLIENT, {**wanted, "tools_to_execute": ["*"]})["mcp_client_id"]
+
+
+MAKERS = {"client": client}
+
+
+@functools.cache
+def kept(noun):
+    return MAKERS[noun]()
+
+
+@functools.cache
+def spare(noun, _):
+    return MAKERS[noun]()
+
+
+def filled(members):
+    """What leads to something that is there, for those of the members that are given."""
+    known = {"server": kept("client"), "mcp_client_id": kept("client")}
+    return {name: value for name, value in known.items() if isinstance(members.get(name), str)}
+
+
+def addressed(body):
+    given = body.get("connection_string")
+    if isinstance(given, dict):
+        return {"connection_string": {**given, "value": dialled(given.get("value"))}} if "value" in given else {}
+    return {"connection_string": dialled(given)} if given else {}
+
+
+def reaching(case, number):
+    body = {**case.body, **filled(case.body)}
+    # Names are taken fast: those who make them up like to begin with "A".
+    if isinstance(body.get("name"), str) and 0 < len(body["name"]) < 240:
+        body["name"] += f"_{number}"
+    # What needs nobody's consent is some of what may be called.
+    if body.get("tools_to_auto_execute"):
+        body["tools_to_auto_execute"] = body.get("tools_to_execute") or []
+    if body.get("auth_type") == "per_user_headers":
+        body["per_user_header_keys"] = body.get("per_user_header_keys") or ["x-key-of-a-user"]
+    if operation_id(case) == "updateClient":
+        body.update(repeated(case.path_parameters["id"], body))
+    return body
+
+
+def repeated(identifier, members):
+    """What cannot be changed, as it is shown, for those of the members that are given."""
+    names = [name for name in FIXED if members.get(name)]
+    if not names:
+        return {}
+    try:
+        shown = ask("GET", f"{CLIENT}/{identifier}")["config"]
+    except (urllib.error.HTTPError, ValueError):
+        return {}
+    return {name: shown.get(name) for name in names}
+
+
+def prepare(case, kwargs):
+    pass
+
+
+def other(case):
+    return {"Authorization": f"Bearer {OTHER}"}
+
+
+def as_other(_, url):
+    return url
+
+
+# Refusals of a valid request because of what was there before it, or of how its parts go together. No schema can say them.
+STATE_CODES = {"version_mismatch", "idempotency_key_reused", "check_failed"}
+# A header's name is one in any case.
+TWICE = ("(headers|per_user_header_keys|allowed_extra_headers).*", "is given twice|must not name a header twice, in whatever case")
+TOOLS = [
+    ("tools_to_execute|tools_to_auto_execute", "must not name a tool twice, in whatever case"),
+    ("tools_to_auto_execute", "must be within tools_to_execute"),
+]
+SWITCHED_OFF = ("disabled", "is true: enable the client first")
+STATE_PROBLEMS = {
+    "listClients": [("cursor", "is not one that was handed out for this list"), (".*", "is not known")],
+    "createClient": [TWICE, *TOOLS, ("per_user_header_keys", "is required for auth_type per_user_headers|must have at least one name")],
+    "updateClient": [
+        TWICE,
+        *TOOLS,
+        ("|".join(FIXED), "cannot be changed"),
+        ("headers", "go with the connection_types http and sse only"),
+        ("headers\\..*", "is masked, and no value is stored for it"),
+        ("per_user_header_keys", "must have at least one name"),
+        # In nanoseconds only what was read is understood.
+        ("tool_sync_interval", "is in minutes, and must be between 0 and 10080"),
+    ],
+    "reconnectClient": [SWITCHED_OFF],
+    "refreshTools": [SWITCHED_OFF],
+}
+
+
+def is_about_state(case, response):
+    answer = response.json()
+    if answer.get("error", {}).get("code") in STATE_CODES:
+        return True
+    # Only beside a cursor nothing else is known.
+    if operation_id(case) == "listClients" and "cursor" not in (case.query or {}):
+        return False
+    known = STATE_PROBLEMS.get(operation_id(case), [])
+    problems = answer.get("extra_fields", {}).get("problems", [])
+    return bool(problems) and all(
+        any(re.fullmatch(field, told["field"], re.DOTALL) and re.fullmatch(problem, told["problem"]) for field, problem in known) for told in problems
+    )
