@@ -1,7 +1,8 @@
 """Bifrost's API's part of the hooks.
 
 One rule keeps the run from sawing off what it sits on: what is *kept* is read, what is *spare* is changed, and what is *new* is ended.
-A new noun needs a line in NOUNS and a way to make one in MAKERS, a new ending its name in ENDINGS.
+A new noun needs a line in NOUNS and a way to make one in MAKERS, a new ending its name in ENDINGS, and what is refused for reasons that
+no request can know of a line in STATE_PROBLEMS.
 """
 
 import functools
@@ -10,16 +11,25 @@ import json
 import re
 import urllib.error
 import urllib.request
+from pathlib import Path
 
 from common import KEPT, OTHER, PEER, dialled, is_alone, is_valid, operation_id
 
 CLIENT = "/api/mcp/client"
+KEYS = "/api/governance/virtual-keys"
 
-# What the `id` in a path is the id of, by how the path begins.
-NOUNS = {"/api/mcp/client/": "client"}
+# What the `id` in a path is the id of: the first that the path begins with.
+NOUNS = {
+    f"{CLIENT}/{{id}}/verify-headers": "per-user client",
+    f"{CLIENT}/": "client",
+    f"{KEYS}/": "key",
+}
 
 # What ends something, so that nothing can be asked about it any more.
-ENDINGS = {"deleteClient"}
+ENDINGS = {"deleteClient", "deleteVirtualKey"}
+
+AUTHORITY = (Path(__file__).parents[2] / "shared/src/trust/tests/acme.pem").read_text()
+USER_HEADER = "x-key-of-a-user"
 
 # Enough of them that what one change leaves behind is not in the way of all others.
 SPARE = 3
@@ -80,12 +90,21 @@ def ask(method, path, body=None):
         return json.load(answer)
 
 
-def client():
-    wanted = {"name": f"made_{next(NUMBERS)}", "connection_type": "http", "connection_string": PEER + "/mcp", "headers": {"X-Key": "a-key-for-tests"}}
-    return ask("POST", CLIENT, {**wanted, "tools_to_execute": ["*"]})["mcp_client_id"]
+def client(**more):
+    wanted = {"name": f"made_{next(NUMBERS)}", "connection_type": "http", "connection_string": PEER + "/mcp", "tools_to_execute": ["*"]}
+    return ask("POST", CLIENT, {**wanted, "headers": {"X-Key": "a-key-for-tests"}, **more})["mcp_client_id"]
 
 
-MAKERS = {"client": client}
+def key():
+    granted = [{"mcp_client_id": kept("client"), "tools_to_execute": ["*"]}]
+    return ask("POST", KEYS, {"name": "Made before", "mcp_configs": granted})["virtual_key"]["id"]
+
+
+MAKERS = {
+    "client": client,
+    "per-user client": lambda: client(auth_type="per_user_headers", per_user_header_keys=[USER_HEADER]),
+    "key": key,
+}
 
 
 @functools.cache
@@ -100,7 +119,7 @@ def spare(noun, _):
 
 def filled(members):
     """What leads to something that is there, for those of the members that are given."""
-    known = {"server": kept("client"), "mcp_client_id": kept("client")}
+    known = {"server": kept("client"), "mcp_client_id": kept("client"), "virtual_key_id": kept("key")}
     return {name: value for name, value in known.items() if isinstance(members.get(name), str)}
 
 
@@ -120,10 +139,22 @@ def reaching(case, number):
     if body.get("tools_to_auto_execute"):
         body["tools_to_auto_execute"] = body.get("tools_to_execute") or []
     if body.get("auth_type") == "per_user_headers":
-        body["per_user_header_keys"] = body.get("per_user_header_keys") or ["x-key-of-a-user"]
+        body["per_user_header_keys"] = body.get("per_user_header_keys") or [USER_HEADER]
+    # A client or a key can be named once, and there are few of them.
+    for granted in ("vk_configs", "mcp_configs"):
+        if isinstance(body.get(granted), list):
+            body[granted] = [{**config, **filled(config), **client_named(config)} for config in body[granted][:1]]
+    if isinstance(body.get("tls_config"), dict) and body["tls_config"].get("ca_cert_pem"):
+        body["tls_config"] = {**body["tls_config"], "ca_cert_pem": AUTHORITY}
+    if operation_id(case) == "verifyHeaders":
+        body["user_headers"] = {USER_HEADER: next(iter(body["user_headers"].values()), "a-key-for-tests")}
     if operation_id(case) == "updateClient":
         body.update(repeated(case.path_parameters["id"], body))
     return body
+
+
+def client_named(config):
+    return {"mcp_client_name": "made_1"} if config.get("mcp_client_name") else {}
 
 
 def repeated(identifier, members):
@@ -151,20 +182,38 @@ def as_other(_, url):
 
 
 # Refusals of a valid request because of what was there before it, or of how its parts go together. No schema can say them.
-STATE_CODES = {"version_mismatch", "idempotency_key_reused", "check_failed"}
+STATE_CODES = {"version_mismatch", "idempotency_key_reused", "check_failed", "credential_not_proven"}
 # A header's name is one in any case.
 TWICE = ("(headers|per_user_header_keys|allowed_extra_headers).*", "is given twice|must not name a header twice, in whatever case")
 TOOLS = [
     ("tools_to_execute|tools_to_auto_execute", "must not name a tool twice, in whatever case"),
     ("tools_to_auto_execute", "must be within tools_to_execute"),
 ]
+TRUST = [
+    # No pattern says what a certificate is.
+    ("tls_config\\.ca_cert_pem", ".*"),
+    ("tls_config\\.insecure_skip_verify", "is not allowed by the operator of this deployment"),
+    ("tls_config", "goes with the connection_types http and sse only"),
+]
+GRANTED_BY_KEY = [
+    ("mcp_configs\\..*", "is no client that this key could use|is a client that is named before"),
+    ("mcp_configs\\..*", "must not name a tool twice, in whatever case"),
+    ("mcp_configs", "changes too many .*"),
+]
+GRANTED = [
+    ("vk_configs\\..*", "is no virtual key that could use this client|is named more than once"),
+    ("vk_configs\\..*", "must not name a tool twice, in whatever case"),
+    ("vk_configs", "changes too many .*"),
+]
 SWITCHED_OFF = ("disabled", "is true: enable the client first")
 STATE_PROBLEMS = {
     "listClients": [("cursor", "is not one that was handed out for this list"), (".*", "is not known")],
-    "createClient": [TWICE, *TOOLS, ("per_user_header_keys", "is required for auth_type per_user_headers|must have at least one name")],
+    "createClient": [TWICE, *TOOLS, *TRUST, ("per_user_header_keys", "is required for auth_type per_user_headers|must have at least one name")],
     "updateClient": [
         TWICE,
         *TOOLS,
+        *TRUST,
+        *GRANTED,
         ("|".join(FIXED), "cannot be changed"),
         ("headers", "go with the connection_types http and sse only"),
         ("headers\\..*", "is masked, and no value is stored for it"),
@@ -172,6 +221,12 @@ STATE_PROBLEMS = {
         # In nanoseconds only what was read is understood.
         ("tool_sync_interval", "is in minutes, and must be between 0 and 10080"),
     ],
+    "verifyHeaders": [
+        ("auth_type", "is not per_user_headers, so users bring no headers that there could be samples of"),
+        ("user_headers.*", "is not one of the per_user_header_keys|.*is required.*|is given twice|.*"),
+    ],
+    "createVirtualKey": GRANTED_BY_KEY,
+    "updateVirtualKey": GRANTED_BY_KEY,
     "reconnectClient": [SWITCHED_OFF],
     "refreshTools": [SWITCHED_OFF],
 }

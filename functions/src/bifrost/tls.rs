@@ -14,7 +14,7 @@ const AUTHORITY: &str = "ca_cert_pem";
 pub fn read(fields: &mut Fields) -> Option<Trust> {
     fields.nested(NAME, |fields| {
         fields.drop_nulls(&[]);
-        fields.drop_empty();
+        fields.drop_blank(&[AUTHORITY]);
         let ca = fields.text::<Authorities>(AUTHORITY);
         let skip_verification = fields.flag(SKIP).unwrap_or(false);
         Some(Trust {
@@ -73,6 +73,7 @@ mod tests {
         for (said, field) in [
             (json!("ca"), "/tls_config"),
             (json!({ SKIP: "yes" }), "/tls_config/insecure_skip_verify"),
+            (json!({ SKIP: "" }), "/tls_config/insecure_skip_verify"),
             (
                 json!({ AUTHORITY: "env.COMPANY_CA" }),
                 "/tls_config/ca_cert_pem",

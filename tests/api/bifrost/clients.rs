@@ -86,6 +86,16 @@ async fn everything_that_can_be_said_is_kept() {
     }
     ok(&change(&api, &id, &back).await);
     assert_eq!(read(&api, &id).await["config"], version["config"]);
+    // Some write whole numbers with a point.
+    back["tool_sync_interval"] = json!(420_000_000_000.0);
+    ok(&change(&api, &id, &back).await);
+    assert_eq!(read(&api, &id).await["config"], version["config"]);
+    let other = json!({ "tool_sync_interval": 420_000_000_001_u64 });
+    let (message, _) = refused(&change(&api, &id, &other).await, 400, "invalid_request");
+    assert_eq!(
+        message,
+        "tool_sync_interval is in minutes, and must be between 0 and 10080"
+    );
 
     // And each of them can be said otherwise.
     let otherwise = json!({
@@ -130,6 +140,7 @@ async fn what_makes_no_client_is_refused_by_name() {
         ("tool_sync_interval", json!(10_081)),
         ("tool_sync_interval", json!(-1)),
         ("tool_execution_timeout", json!("soon")),
+        ("tool_execution_timeout", json!("+5s")),
         ("tool_pricing", json!([1])),
         ("tool_pricing.search", json!(-1)),
         ("allowed_extra_headers", json!(["*", "x"])),
@@ -157,6 +168,10 @@ async fn what_makes_no_client_is_refused_by_name() {
     }
     let per_user = json!({ "name": "n", "connection_type": "http", "connection_string": URL, "auth_type": "per_user_headers" });
     wrong(&api.post(CLIENT, &per_user).await, "per_user_header_keys");
+    // What is there and wrong is not told to be missing as well.
+    let unread = json!({ "name": "n", "connection_type": "http", "connection_string": 7 });
+    let (message, _) = refused(&api.post(CLIENT, &unread).await, 400, "invalid_request");
+    assert_eq!(message, "connection_string must be a string");
     assert_eq!(ok(&api.get(CLIENTS).await), json!([]));
 }
 

@@ -86,6 +86,24 @@ async fn they_are_disabled_and_say_why() {
 }
 
 #[tokio::test]
+async fn a_process_says_how_it_is_started_and_none_takes_what_is_sent_to_servers() {
+    let stack = TestStack::start().await;
+    let api = stack.api();
+    for config in [Value::Null, json!({}), json!({ "command": "" })] {
+        let mut body = process("files");
+        body["stdio_config"] = config;
+        wrong(&api.post(CLIENT, &body).await, "stdio_config");
+    }
+    let inprocess = json!({ "name": "part", "connection_type": "inprocess" });
+    for mut body in [process("files"), inprocess] {
+        body["auth_type"] = json!("per_user_headers");
+        body["per_user_header_keys"] = json!(["x-key"]);
+        wrong(&api.post(CLIENT, &body).await, "auth_type");
+    }
+    assert_eq!(ok(&api.get(CLIENTS).await), json!([]));
+}
+
+#[tokio::test]
 async fn they_cannot_be_given_an_address_later() {
     let stack = TestStack::start().await;
     let api = stack.api();

@@ -63,8 +63,16 @@ pub fn create(mut fields: Fields) -> Result<Wanted> {
     };
     let (address, process) = reached(&mut fields, transport);
     let arranged = oauth::arranged(&mut fields, method, transport, address.as_ref());
-    if transport.is_some_and(Transport::is_local) && !headers.is_empty() {
-        fields.problem("headers", "go with the connection_types http and sse only");
+    if transport.is_some_and(Transport::is_local) {
+        if !headers.is_empty() {
+            fields.problem("headers", "go with the connection_types http and sse only");
+        }
+        if method == Method::PerUserHeaders {
+            fields.problem(
+                "auth_type",
+                "goes with the connection_types http and sse only",
+            );
+        }
     }
     let settings = Settings::read(&mut fields, None);
     if transport.is_some_and(Transport::is_local) && settings.trusts_others() {
@@ -154,6 +162,9 @@ fn reached(
     fields: &mut Fields,
     transport: Option<Transport>,
 ) -> (Option<ServerUrl>, Option<Value>) {
+    // What is there and cannot be read is told of once.
+    let [has_address, has_process] =
+        ["connection_string", "stdio_config"].map(|name| fields.has(name));
     let address = values::text(fields, "connection_string");
     let process = fields.object("stdio_config");
     let is_local = transport.is_some_and(Transport::is_local);
@@ -168,12 +179,17 @@ fn reached(
     }
     match (transport, address) {
         (Some(Transport::Stdio), _) => {
+            if !has_process {
+                fields.problem("stdio_config", "is required for this connection_type");
+            }
             let process = process.and_then(|process| started_by(fields, process));
             (ServerUrl::local().ok(), process)
         }
         (Some(Transport::Inprocess), _) => (ServerUrl::local().ok(), None),
         (Some(_), None) => {
-            fields.problem("connection_string", "is required for this connection_type");
+            if !has_address {
+                fields.problem("connection_string", "is required for this connection_type");
+            }
             (None, None)
         }
         (_, Some(address)) => match ServerUrl::try_from(address) {
@@ -326,21 +342,37 @@ fn rules(fields: &mut Fields, row: Option<&Connection>) -> Option<ToolRules> {
 fn sync(fields: &mut Fields, before: Option<SyncMinutes>) -> Option<SyncMinutes> {
     const NAME: &str = "tool_sync_interval";
     let given = fields.value(NAME)?;
+    let number = whole(&given);
     let shown = before.map_or(0, SyncMinutes::nanoseconds);
-    if shown > 0 && given.as_u64() == Some(shown) {
+    if shown > 0 && number == Some(shown) {
         return before;
     }
-    fields.put(NAME, given);
+    // Nanoseconds are no minutes, however many: the number is what is wrong with them.
+    let minutes = number.map(|number| u32::try_from(number).unwrap_or(u32::MAX));
+    fields.put(NAME, minutes.map_or(given, Value::from));
     fields.number(NAME)
+}
+
+/// A whole number, written with a point or without.
+fn whole(value: &Value) -> Option<u64> {
+    const EXACT: f64 = 9e15;
+    let written = value.as_f64()?;
+    let is_whole = written.fract() == 0.0 && (0.0..=EXACT).contains(&written);
+    value
+        .as_u64()
+        .or_else(|| is_whole.then_some(written as u64))
 }
 
 /// Takes a time in seconds, which is read as a text such as `30s`.
 fn timeout(fields: &mut Fields) -> Option<ToolTimeout> {
     const NAME: &str = "tool_execution_timeout";
     let given = fields.value(NAME)?;
-    let seconds = given
-        .as_str()
-        .and_then(|text| text.strip_suffix('s')?.parse::<u32>().ok());
+    let seconds = given.as_str().and_then(|text| {
+        let digits = text.strip_suffix('s')?;
+        // A sign would be read as well.
+        let is_plain = digits.bytes().all(|byte| byte.is_ascii_digit());
+        is_plain.then(|| digits.parse::<u32>().ok()).flatten()
+    });
     fields.put(NAME, seconds.map_or(given, Value::from));
     fields.number(NAME)
 }

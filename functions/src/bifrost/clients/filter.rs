@@ -203,11 +203,7 @@ fn virtual_keys(query: &mut Fields) -> Option<Vec<KeyId>> {
 fn words<T: Clone>(query: &mut Fields, name: &str, known: &[(&str, T)]) -> Option<Vec<T>> {
     let given = query.text::<String>(name)?;
     let mut wanted = Vec::new();
-    for word in given
-        .split(',')
-        .map(str::trim)
-        .filter(|word| !word.is_empty())
-    {
+    for word in given.split(',').map(str::trim) {
         let found = known.iter().filter(|(other, _)| *other == word);
         let before = wanted.len();
         wanted.extend(found.map(|(_, value)| value.clone()));
