@@ -223,7 +223,7 @@ STATE_PROBLEMS = {
     ],
     "verifyHeaders": [
         ("auth_type", "is not per_user_headers, so users bring no headers that there could be samples of"),
-        ("user_headers.*", "is not one of the per_user_header_keys|.*is required.*|is given twice|.*"),
+        ("user_headers.*", "is not one of per_user_header_keys|is required|is given twice|is masked, and no value is stored for it"),
     ],
     "createVirtualKey": GRANTED_BY_KEY,
     "updateVirtualKey": GRANTED_BY_KEY,

@@ -14,7 +14,10 @@ const AUTHORITY: &str = "ca_cert_pem";
 pub fn read(fields: &mut Fields) -> Option<Trust> {
     fields.nested(NAME, |fields| {
         fields.drop_nulls(&[]);
-        fields.drop_blank(&[AUTHORITY]);
+        // An empty text is none; an empty list is no text.
+        if let Some(ca) = fields.value(AUTHORITY).filter(|ca| ca != "") {
+            fields.put(AUTHORITY, ca);
+        }
         let ca = fields.text::<Authorities>(AUTHORITY);
         let skip_verification = fields.flag(SKIP).unwrap_or(false);
         Some(Trust {
@@ -74,6 +77,7 @@ mod tests {
             (json!("ca"), "/tls_config"),
             (json!({ SKIP: "yes" }), "/tls_config/insecure_skip_verify"),
             (json!({ SKIP: "" }), "/tls_config/insecure_skip_verify"),
+            (json!({ AUTHORITY: [] }), "/tls_config/ca_cert_pem"),
             (
                 json!({ AUTHORITY: "env.COMPANY_CA" }),
                 "/tls_config/ca_cert_pem",
