@@ -21,12 +21,15 @@ KEYS = "/api/governance/virtual-keys"
 # What the `id` in a path is the id of: the first that the path begins with.
 NOUNS = {
     f"{CLIENT}/{{id}}/verify-headers": "per-user client",
+    f"{CLIENT}/{{id}}/reauthorize": "oauth client",
+    f"{CLIENT}/{{id}}/complete-oauth": "authorization",
+    "/api/oauth/config/": "authorization",
     f"{CLIENT}/": "client",
     f"{KEYS}/": "key",
 }
 
 # What ends something, so that nothing can be asked about it any more.
-ENDINGS = {"deleteClient", "deleteVirtualKey"}
+ENDINGS = {"deleteClient", "deleteVirtualKey", "revokeOauth"}
 
 AUTHORITY = (Path(__file__).parents[2] / "shared/src/trust/tests/acme.pem").read_text()
 USER_HEADER = "x-key-of-a-user"
@@ -90,9 +93,13 @@ def ask(method, path, body=None):
         return json.load(answer)
 
 
-def client(**more):
+def made(**more):
     wanted = {"name": f"made_{next(NUMBERS)}", "connection_type": "http", "connection_string": PEER + "/mcp", "tools_to_execute": ["*"]}
-    return ask("POST", CLIENT, {**wanted, "headers": {"X-Key": "a-key-for-tests"}, **more})["mcp_client_id"]
+    return ask("POST", CLIENT, {**wanted, **more})
+
+
+def client():
+    return made(headers={"X-Key": "a-key-for-tests"})["mcp_client_id"]
 
 
 def key():
@@ -102,7 +109,9 @@ def key():
 
 MAKERS = {
     "client": client,
-    "per-user client": lambda: client(auth_type="per_user_headers", per_user_header_keys=[USER_HEADER]),
+    "per-user client": lambda: made(auth_type="per_user_headers", per_user_header_keys=[USER_HEADER])["mcp_client_id"],
+    "oauth client": lambda: made(auth_type="oauth")["mcp_client_id"],
+    "authorization": lambda: made(auth_type="oauth")["oauth_config_id"],
     "key": key,
 }
 
@@ -182,7 +191,7 @@ def as_other(_, url):
 
 
 # Refusals of a valid request because of what was there before it, or of how its parts go together. No schema can say them.
-STATE_CODES = {"version_mismatch", "idempotency_key_reused", "check_failed", "credential_not_proven"}
+STATE_CODES = {"version_mismatch", "idempotency_key_reused", "check_failed", "credential_not_proven", "expired", "not_authorized"}
 # A header's name is one in any case.
 TWICE = ("(headers|per_user_header_keys|allowed_extra_headers).*", "is given twice|must not name a header twice, in whatever case")
 TOOLS = [
@@ -208,7 +217,7 @@ GRANTED = [
 SWITCHED_OFF = ("disabled", "is true: enable the client first")
 STATE_PROBLEMS = {
     "listClients": [("cursor", "is not one that was handed out for this list"), (".*", "is not known")],
-    "createClient": [TWICE, *TOOLS, *TRUST, ("per_user_header_keys", "is required for auth_type per_user_headers|must have at least one name")],
+    "createClient": [TWICE, *TOOLS, *TRUST, ("oauth_config.client_secret", "goes with client_id only"), ("per_user_header_keys", "is required for auth_type per_user_headers|must have at least one name")],
     "updateClient": [
         TWICE,
         *TOOLS,
@@ -227,12 +236,21 @@ STATE_PROBLEMS = {
     ],
     "createVirtualKey": GRANTED_BY_KEY,
     "updateVirtualKey": GRANTED_BY_KEY,
+    # Which clients use OAuth, and whether somebody has consented.
+    "reauthorizeClient": [("auth_type|", ".*")],
+    "completeOauth": [(".*", ".*")],
     "reconnectClient": [SWITCHED_OFF],
     "refreshTools": [SWITCHED_OFF],
 }
 
 
+# What people are shown in their browsers has no code, and what they come with is signed.
+PAGES = {"startOauth", "finishOauth"}
+
+
 def is_about_state(case, response):
+    if operation_id(case) in PAGES:
+        return response.status_code < 500
     answer = response.json()
     if answer.get("error", {}).get("code") in STATE_CODES:
         return True
