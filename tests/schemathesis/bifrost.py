@@ -237,8 +237,8 @@ STATE_PROBLEMS = {
     "createVirtualKey": GRANTED_BY_KEY,
     "updateVirtualKey": GRANTED_BY_KEY,
     # Which clients use OAuth, and whether somebody has consented.
-    "reauthorizeClient": [("auth_type|", ".*")],
-    "completeOauth": [(".*", ".*")],
+    "reauthorizeClient": [("id", "names a client that does not use OAuth")],
+    "completeOauth": [("id", "is not authorized yet")],
     "reconnectClient": [SWITCHED_OFF],
     "refreshTools": [SWITCHED_OFF],
 }
