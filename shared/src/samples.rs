@@ -34,7 +34,10 @@ pub fn laid_over(
             "is not per_user_headers, so users bring no headers that there could be samples of",
         ));
     }
-    check_names(&given, &row.details.gateway.per_user_header_keys)?;
+    let unfit = unfit_names(&given, &row.details.gateway.per_user_header_keys);
+    if !unfit.is_empty() {
+        return Err(Error::Invalid(unfit));
+    }
     let member = Map::from_iter([(USER_HEADERS.to_owned(), Value::Object(given))]);
     let kept = Configuration::of(&row.auth, stored)?;
     let configuration = Configuration::parse(member, "")?.over(&kept, "")?;
@@ -45,7 +48,8 @@ pub fn laid_over(
     Ok(Sampled { secret, shape })
 }
 
-fn check_names(given: &Map<String, Value>, keys: &[HeaderName]) -> Result<()> {
+/// What is wrong with the names of samples: those that are missing, and those that nobody is asked for.
+pub fn unfit_names(given: &Map<String, Value>, keys: &[HeaderName]) -> Vec<Problem> {
     let problem = |name: &str, problem| Problem::new(format!("/{USER_HEADERS}/{name}"), problem);
     let is_given = |key: &HeaderName| {
         let mut names = given.keys();
@@ -59,11 +63,7 @@ fn check_names(given: &Map<String, Value>, keys: &[HeaderName]) -> Result<()> {
     let missing = missing.map(|key| problem(key.as_str(), "is required"));
     let others = given.keys().filter(|name| !is_asked_for(name));
     let others = others.map(|name| problem(name, "is not one of per_user_header_keys"));
-    let problems: Vec<_> = missing.chain(others).collect();
-    match problems.is_empty() {
-        true => Ok(()),
-        false => Err(Error::Invalid(problems)),
-    }
+    missing.chain(others).collect()
 }
 
 #[cfg(test)]

@@ -41,14 +41,13 @@ impl Trust {
         *self == Self::PUBLIC
     }
 
-    /// Whether somebody would be believed who was not believed before, and could so receive what was only meant for those.
+    /// Whether somebody would be believed who was not believed before, and could so receive what was only meant for those. Who was to be believed whoever
+    /// he was may not have been: the operator has a word in that.
     pub fn is_wider_than(&self, before: &Self) -> bool {
-        if before.skip_verification {
-            return false;
-        }
         let known = before.ca.as_ref().map_or(&[][..], |ca| &ca.0);
         let is_new = |certificate| !known.contains(certificate);
-        self.skip_verification || self.ca.iter().flat_map(|ca| &ca.0).any(is_new)
+        let skips = self.skip_verification && !before.skip_verification;
+        skips || self.ca.iter().flat_map(|ca| &ca.0).any(is_new)
     }
 }
 

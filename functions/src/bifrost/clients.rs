@@ -10,12 +10,14 @@ pub(super) mod granted;
 mod item;
 pub mod list;
 mod oauth;
+mod process;
 pub mod read;
 pub mod reconnect;
 pub mod refresh_tools;
+mod settings;
 mod state;
 pub mod update;
-mod values;
+pub(super) mod values;
 pub mod verify_headers;
 
 use futures::{FutureExt as _, StreamExt as _, TryStreamExt as _, stream};
@@ -103,8 +105,16 @@ async fn checked(app: &App, call: &Call) -> Result<Report> {
     }
     let report = app.checkup()?.test(call.tenant(), row.id).await?;
     match report.reason {
-        Some(reason) if reason.class() != Class::Remark => Err(Error::CheckFailed(reason)),
-        _ => Ok(report),
+        // Nobody's headers were there to be asked with, so nothing was listed.
+        Some(reason @ Reason::UserAuthRequired) if report.listing.offered().is_none() => {
+            Err(Error::CheckFailed(reason))
+        }
+        Some(reason) => match reason.class() {
+            Class::Remark => Ok(report),
+            Class::Ours => Err(Error::Unavailable("the check could not be done".into())),
+            _ => Err(Error::CheckFailed(reason)),
+        },
+        None => Ok(report),
     }
 }
 

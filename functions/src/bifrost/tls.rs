@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 use shared::trust::{Authorities, Trust};
 
+use super::clients::values;
 use crate::fields::Fields;
 
 const NAME: &str = "tls_config";
@@ -18,7 +19,11 @@ pub fn read(fields: &mut Fields) -> Option<Trust> {
         if let Some(ca) = fields.value(AUTHORITY).filter(|ca| ca != "") {
             fields.put(AUTHORITY, ca);
         }
-        let ca = fields.text::<Authorities>(AUTHORITY);
+        fields.drop_blank(&[AUTHORITY]);
+        let ca = values::text(fields, AUTHORITY).and_then(|pem| {
+            fields.put(AUTHORITY, pem.into());
+            fields.text::<Authorities>(AUTHORITY)
+        });
         let skip_verification = fields.flag(SKIP).unwrap_or(false);
         Some(Trust {
             ca,
@@ -64,10 +69,18 @@ mod tests {
             json!({}),
             json!({ SKIP: false }),
             json!({ SKIP: null, AUTHORITY: "" }),
+            json!({ SKIP: false, AUTHORITY: { "value": "", "env_var": "", "from_env": false } }),
+            json!({ AUTHORITY: { "value": "", "ref": "", "type": "plain_text" } }),
         ] {
             let public = take(json!({ NAME: nothing })).unwrap().unwrap();
             assert_eq!(shown(&public), Value::Null);
         }
+        let wrapped =
+            json!({ NAME: { AUTHORITY: { "value": ACME, "ref": "", "type": "plain_text" } } });
+        assert_eq!(
+            shown(&take(wrapped).unwrap().unwrap()),
+            json!({ SKIP: false, AUTHORITY: ACME })
+        );
         assert!(take(json!({})).unwrap().is_none());
     }
 
@@ -83,7 +96,7 @@ mod tests {
                 "/tls_config/ca_cert_pem",
             ),
             (
-                json!({ AUTHORITY: { "value": ACME } }),
+                json!({ AUTHORITY: { "ref": "COMPANY_CA", "type": "env" } }),
                 "/tls_config/ca_cert_pem",
             ),
             (json!({ "min_version": "1.3" }), "/tls_config/min_version"),

@@ -104,8 +104,10 @@ fn to_believe_somebody_else_is_to_believe_more() {
         (trust(Some(ACME), false), trust(Some(&both), false), true),
         (trust(Some(&both), false), trust(Some(OTHER), false), false),
         (trust(Some(ACME), false), trust(Some(ACME), true), true),
-        // Who believed everybody believes nobody new.
-        (trust(None, true), trust(Some(OTHER), false), false),
+        // That everybody was to be believed does not say that he was.
+        (trust(None, true), trust(Some(OTHER), false), true),
+        (trust(None, true), trust(Some(OTHER), true), true),
+        (trust(None, true), trust(None, true), false),
         (trust(None, true), public.clone(), false),
     ] {
         assert_eq!(after.is_wider_than(&before), wider, "{before:?} {after:?}");

@@ -81,9 +81,6 @@ async fn everything_that_can_be_said_is_kept() {
     // Who sends back all that he reads changes nothing.
     let version = ok(&api.get(&format!("{CLIENT}/{id}")).await);
     let mut back = version["config"].clone();
-    for shown_alone in ["created_at", "updated_at"] {
-        back.as_object_mut().unwrap().remove(shown_alone);
-    }
     ok(&change(&api, &id, &back).await);
     assert_eq!(read(&api, &id).await["config"], version["config"]);
     // Some write whole numbers with a point.
@@ -186,6 +183,8 @@ async fn what_cannot_be_changed_is_refused_by_name_and_may_be_repeated() {
         ("connection_string", json!("https://other.example.com/mcp")),
         ("stdio_config", json!({ "command": "npx" })),
         ("oauth_config_id", json!(UNKNOWN)),
+        ("created_at", json!("2020-01-01T00:00:00.000Z")),
+        ("oauth_config", json!({ "client_id": "other" })),
         ("client_id", json!(UNKNOWN)),
         ("something_new", json!(1)),
     ] {
@@ -208,6 +207,97 @@ async fn what_cannot_be_changed_is_refused_by_name_and_may_be_repeated() {
     ] {
         ok(&change(&api, &id, &json!({ field: config[field] })).await);
     }
+}
+
+/// Another vocabulary says in seconds how often a server is checked. Who saves a client as Bifrost's pages do says nothing of that.
+#[tokio::test]
+async fn what_is_sent_back_does_not_change_how_often_a_server_is_checked() {
+    let stack = TestStack::start().await;
+    let api = stack.api();
+    let native = json!({ "name": "native", "serverUrl": URL, "authType": "none", "checkIntervalSeconds": 60 });
+    let native = stack.register(native).await["id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let mut body = open("ours", URL);
+    body["tool_sync_interval"] = json!(10);
+    let ours = create(&api, &body).await;
+    let path = format!("/api/mcp-connections/{ours}");
+    let changed = stack
+        .api()
+        .patch(&path, &json!({ "checkIntervalSeconds": 60 }))
+        .await;
+    assert_eq!(changed.status, 200, "{changed:?}");
+    for id in [&native, &ours] {
+        let shown = read(&api, id).await["config"]["tool_sync_interval"].clone();
+        let minutes = json!(shown.as_u64().unwrap() / 60_000_000_000);
+        for sent in [&shown, &minutes] {
+            ok(&change(&api, id, &json!({ "tool_sync_interval": sent })).await);
+            assert_eq!(
+                stack.read(id).await["checkIntervalSeconds"],
+                60,
+                "{id}, {sent}"
+            );
+        }
+    }
+    ok(&change(&api, &ours, &json!({ "tool_sync_interval": 0 })).await);
+    assert_eq!(stack.read(&ours).await["checkIntervalSeconds"], 300);
+}
+
+/// An address is one in whatever spelling, alone or in an object.
+#[tokio::test]
+async fn an_address_may_be_repeated_as_it_was_written() {
+    let stack = TestStack::start().await;
+    let api = stack.api();
+    let id = create(&api, &open("spelled", "https://MCP.example.com:443")).await;
+    for same in [
+        json!("https://MCP.example.com:443"),
+        json!("https://mcp.example.com"),
+        json!({ "value": "https://mcp.example.com/", "ref": "", "type": "plain_text" }),
+    ] {
+        ok(&change(&api, &id, &json!({ "connection_string": same })).await);
+    }
+    let other = json!({ "connection_string": "https://mcp.example.com/other" });
+    wrong(&change(&api, &id, &other).await, "connection_string");
+}
+
+/// What clients send along because their types have it, and says nothing.
+#[tokio::test]
+async fn what_says_nothing_is_let_go() {
+    let stack = TestStack::start().await;
+    let api = stack.api();
+    let empty = json!({ "value": "", "env_var": "", "from_env": false });
+    let mut body = with_token("padded", URL, "t");
+    for (name, value) in [
+        ("client_id", json!("")),
+        (
+            "stdio_config",
+            json!({ "command": "", "args": [], "envs": [] }),
+        ),
+        (
+            "tls_config",
+            json!({ "insecure_skip_verify": false, "ca_cert_pem": empty }),
+        ),
+        (
+            "oauth_config",
+            json!({ "client_id": empty, "client_secret": empty, "authorize_url": "", "scopes": [] }),
+        ),
+        ("oauth_config_id", json!("")),
+        ("endpoint_slug", json!("")),
+        ("per_user_header_keys", json!([])),
+        ("vk_configs", json!([])),
+        ("tool_pricing", Value::Null),
+    ] {
+        body[name] = value;
+    }
+    let id = create(&api, &body).await;
+    body["client_id"] = json!(id);
+    ok(&change(&api, &id, &body).await);
+    let process = json!({
+        "name": "process", "connection_type": "stdio", "connection_string": { "value": "", "ref": "", "type": "plain_text" },
+        "stdio_config": { "command": "npx", "args": [], "envs": [] }, "headers": {}, "auth_type": "none",
+    });
+    create(&api, &process).await;
 }
 
 #[tokio::test]

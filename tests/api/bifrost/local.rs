@@ -186,6 +186,16 @@ async fn how_a_process_is_started_is_said_in_full() {
             "stdio_config.envs",
             json!({ "command": "npx", "envs": ["a\u{0}b"] }),
         ),
+        // What was shown of another client.
+        (
+            "stdio_config.args",
+            json!({ "command": "npx", "args": ["<REDACTED>"] }),
+        ),
+        (
+            "stdio_config.envs",
+            json!({ "command": "npx", "envs": ["KEY=<REDACTED>"] }),
+        ),
+        ("stdio_config.command", json!({ "command": "n\u{1b}px" })),
         ("stdio_config.cwd", json!({ "command": "npx", "cwd": "/" })),
     ] {
         let mut body = process("bad");

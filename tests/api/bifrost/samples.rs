@@ -63,6 +63,56 @@ async fn without_samples_nothing_is_known_and_nothing_is_wrong() {
     assert_eq!(native["statusReason"], "user_auth_required");
 }
 
+/// As Bifrost's own pages make such a client; but it is the first check that tries them.
+#[tokio::test]
+async fn samples_that_come_with_a_new_client_are_tried_by_the_first_check() {
+    let stack = TestStack::start().await;
+    let (peer, api) = (picky().await, stack.api());
+    for (headers, field) in [
+        (json!({}), "user_headers.x-user-key"),
+        (
+            json!({ "x-user-key": SAMPLE, "x-other": "1" }),
+            "user_headers.x-other",
+        ),
+        (json!({ "x-user-key": REDACTED }), "user_headers.x-user-key"),
+    ] {
+        let mut body = client(&peer.url);
+        body["user_headers"] = headers;
+        wrong(&api.post(CLIENT, &body).await, field);
+    }
+    let mut misplaced = open("other", &peer.url);
+    misplaced["user_headers"] = json!({ "x-user-key": SAMPLE });
+    wrong(&api.post(CLIENT, &misplaced).await, "user_headers");
+
+    let mut body = client(&peer.url);
+    body["user_headers"] = json!({ "X-User-Key": { "value": SAMPLE } });
+    let id = create(&api, &body).await;
+    assert_eq!(peer.requests(), 0);
+    stack.tick().await;
+    let shown = read(&api, &id).await;
+    assert_eq!(shown["state"], "connected", "{shown}");
+    assert_eq!(shown["config"]["headers"], json!({ "X-All": REDACTED }));
+    assert!(!shown.to_string().contains(SAMPLE));
+}
+
+/// That nothing could be listed is no success.
+#[tokio::test]
+async fn tools_of_a_client_without_samples_cannot_be_refreshed() {
+    let stack = TestStack::start().await;
+    let (peer, api) = (picky().await, stack.api());
+    let id = create(&api, &client(&peer.url)).await;
+    for below in ["refresh-tools", "reconnect"] {
+        let answer = api
+            .post(&format!("{CLIENT}/{id}/{below}"), &json!({}))
+            .await;
+        refused(&answer, 422, "check_failed");
+        assert_eq!(
+            answer.json()["extra_fields"]["reason"],
+            "user_auth_required"
+        );
+    }
+}
+
 #[tokio::test]
 async fn samples_that_the_server_accepts_are_what_it_is_checked_with() {
     let stack = TestStack::start().await;

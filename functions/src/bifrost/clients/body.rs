@@ -1,22 +1,20 @@
 //! Reads what a client is to be, new or changed. What Bifrost ignores, because it cannot be changed or is not known, is refused by name.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use shared::{
-    Document, ParseError,
-    configuration::{HEADERS, STDIO},
+    ParseError,
+    configuration::{HEADERS, STDIO, USER_HEADERS},
     connection::{Connection, ConnectionName, HeaderName, Method, ServerUrl, Transport},
     credential::Secret,
     error::{Error, Problem, Result},
-    gateway::{ForwardedHeaders, GatewaySettings, SyncMinutes, ToolTimeout},
     oauth::held::Held,
     reconfiguration::{Draft, Edit},
     registry::Wanted,
-    tool_rules::{ToolList, ToolRules},
-    trust::Trust,
+    samples,
 };
 
-use super::{granted, item, oauth, values};
-use crate::{bifrost::tls, fields::Fields};
+use super::{granted, item, oauth, process, settings::Settings, values};
+use crate::fields::Fields;
 
 /// Members that clients send along empty where they have nothing to say.
 const OFTEN_EMPTY: [&str; 11] = [
@@ -61,7 +59,7 @@ pub fn create(mut fields: Fields) -> Result<Wanted> {
         None if headers.is_empty() => Method::None,
         None => Method::Headers,
     };
-    let (address, process) = reached(&mut fields, transport);
+    let (address, process) = process::reached(&mut fields, transport);
     let arranged = oauth::arranged(&mut fields, method, transport, address.as_ref());
     if transport.is_some_and(Transport::is_local) {
         if !headers.is_empty() {
@@ -81,12 +79,7 @@ pub fn create(mut fields: Fields) -> Result<Wanted> {
             "goes with the connection_types http and sse only",
         );
     }
-    if method == Method::PerUserHeaders && settings.user_keys.as_ref().is_none_or(Vec::is_empty) {
-        fields.problem(
-            "per_user_header_keys",
-            "is required for auth_type per_user_headers",
-        );
-    }
+    let samples = samples(&mut fields, method, settings.user_keys.as_deref());
 
     let read = name.zip(transport).zip(address);
     let ((name, transport), url) = fields.finish(read)?;
@@ -95,6 +88,7 @@ pub fn create(mut fields: Fields) -> Result<Wanted> {
         configuration.insert(HEADERS.to_owned(), headers.into());
     }
     configuration.extend(process.map(|process| (STDIO.to_owned(), process)));
+    configuration.extend(samples.map(|samples| (USER_HEADERS.to_owned(), samples.into())));
     let draft = Draft {
         name: name.0,
         url,
@@ -157,73 +151,32 @@ pub fn update(mut fields: Fields, row: &Connection, stored: Option<&Secret>) -> 
     Ok(wanted)
 }
 
-/// What runs beside a gateway has no address, and a process is told how it is started.
-fn reached(
+/// Takes samples of what users bring. They are not tried before this answers, but by the first check.
+fn samples(
     fields: &mut Fields,
-    transport: Option<Transport>,
-) -> (Option<ServerUrl>, Option<Value>) {
-    // What is there and cannot be read is told of once.
-    let [has_address, has_process] =
-        ["connection_string", "stdio_config"].map(|name| fields.has(name));
-    let address = values::text(fields, "connection_string");
-    let process = fields.object("stdio_config");
-    let is_local = transport.is_some_and(Transport::is_local);
-    if is_local && address.is_some() {
+    method: Method,
+    keys: Option<&[HeaderName]>,
+) -> Option<Map<String, Value>> {
+    let keys = keys.unwrap_or_default();
+    let given = values::headers(fields, USER_HEADERS);
+    if method != Method::PerUserHeaders {
+        if given.is_some() {
+            fields.problem(USER_HEADERS, "goes with auth_type per_user_headers only");
+        }
+        return None;
+    }
+    if keys.is_empty() {
         fields.problem(
-            "connection_string",
-            "goes with the connection_types http and sse only",
+            "per_user_header_keys",
+            "is required for auth_type per_user_headers",
         );
+        return None;
     }
-    if transport != Some(Transport::Stdio) && process.is_some() {
-        fields.problem("stdio_config", "goes with connection_type stdio only");
+    let given = given?;
+    for Problem { field, problem } in samples::unfit_names(&given, keys) {
+        fields.problem(field.trim_start_matches('/'), problem);
     }
-    match (transport, address) {
-        (Some(Transport::Stdio), _) => {
-            if !has_process {
-                fields.problem("stdio_config", "is required for this connection_type");
-            }
-            let process = process.and_then(|process| started_by(fields, process));
-            (ServerUrl::local().ok(), process)
-        }
-        (Some(Transport::Inprocess), _) => (ServerUrl::local().ok(), None),
-        (Some(_), None) => {
-            if !has_address {
-                fields.problem("connection_string", "is required for this connection_type");
-            }
-            (None, None)
-        }
-        (_, Some(address)) => match ServerUrl::try_from(address) {
-            Ok(url) => (Some(url), None),
-            Err(problem) => {
-                fields.problem("connection_string", problem.0);
-                (None, None)
-            }
-        },
-        (None, None) => (None, None),
-    }
-}
-
-/// How a process is started: kept, and never done.
-fn started_by(fields: &mut Fields, process: Map<String, Value>) -> Option<Value> {
-    let mut inner = Fields::of_body(process);
-    inner.drop_nulls(&[]);
-    inner.require(&["command"]);
-    let command = inner.text::<Word>("command");
-    let [args, envs] = ["args", "envs"].map(|name| inner.texts::<Word>(name).unwrap_or_default());
-    let read = inner.finish(command);
-    match read {
-        Ok(command) => {
-            let words = |words: Vec<Word>| words.into_iter().map(|word| word.0).collect::<Vec<_>>();
-            Some(json!({ "command": command.0, "args": words(args), "envs": words(envs) }))
-        }
-        Err(Error::Invalid(problems)) => {
-            for Problem { field, problem } in problems {
-                fields.problem(&format!("stdio_config{field}"), problem);
-            }
-            None
-        }
-        Err(_) => None,
-    }
+    Some(given)
 }
 
 /// What cannot be changed may be sent back as it is shown.
@@ -233,9 +186,9 @@ fn check_unchanged(fields: &mut Fields, row: &Connection) {
         "client_id",
         "connection_type",
         "auth_type",
-        "connection_string",
         "stdio_config",
         "oauth_config_id",
+        "created_at",
     ] {
         let Some(given) = fields.value(name) else {
             continue;
@@ -246,6 +199,19 @@ fn check_unchanged(fields: &mut Fields, row: &Connection) {
             fields.problem(name, "cannot be changed");
         }
     }
+    // That somebody read it before another change is what If-Match is for.
+    fields.value("updated_at");
+    if fields.value("oauth_config").is_some() {
+        fields.problem(
+            "oauth_config",
+            "cannot be changed: POST …/reauthorize asks for consent again, with the same client",
+        );
+    }
+    if let Some(given) = values::text(fields, "connection_string")
+        && ServerUrl::try_from(given).as_ref() != Ok(&row.server_url)
+    {
+        fields.problem("connection_string", "cannot be changed");
+    }
 }
 
 /// Forgets what says nothing.
@@ -254,191 +220,27 @@ fn tidy(fields: &mut Fields) {
     fields.drop_blank(&OFTEN_EMPTY);
 }
 
-/// What can be said of a client at any time.
-struct Settings {
-    disabled: Option<bool>,
-    on_all_virtual_keys: Option<bool>,
-    rules: Option<ToolRules>,
-    sync: Option<SyncMinutes>,
-    user_keys: Option<Vec<HeaderName>>,
-    gateway: GatewaySettings,
-    trust: Option<Trust>,
-}
-
-impl Settings {
-    fn read(fields: &mut Fields, row: Option<&Connection>) -> Self {
-        let before = row
-            .map(|row| row.details.gateway.clone())
-            .unwrap_or_default();
-        let rules = rules(fields, row);
-        let sync = sync(fields, before.tool_sync_minutes);
-        let user_keys = user_keys(fields, row);
-        let stickiness = fields.flag("needs_session_stickiness");
-        let gateway = GatewaySettings {
-            code_mode: fields.flag("is_code_mode_client").or(before.code_mode),
-            ping: fields.flag("is_ping_available").or(before.ping),
-            tool_sync_minutes: sync.or(before.tool_sync_minutes),
-            tool_timeout_seconds: timeout(fields).or(before.tool_timeout_seconds),
-            session_stickiness: stickiness.or(before.session_stickiness),
-            allowed_extra_headers: list(fields, "allowed_extra_headers", ForwardedHeaders::parse)
-                .unwrap_or(before.allowed_extra_headers),
-            tool_pricing: pricing(fields).unwrap_or(before.tool_pricing),
-            per_user_header_keys: user_keys.clone().unwrap_or(before.per_user_header_keys),
-        };
-        Self {
-            disabled: fields.flag("disabled"),
-            on_all_virtual_keys: fields.flag("allow_on_all_virtual_keys"),
-            rules,
-            sync,
-            user_keys,
-            gateway,
-            trust: tls::read(fields),
-        }
-    }
-
-    /// Whether it says whom to believe.
-    fn trusts_others(&self) -> bool {
-        self.trust.as_ref().is_some_and(|trust| !trust.is_public())
-    }
-
-    fn lay_over(self, wanted: &mut Wanted) {
-        if let Some(disabled) = self.disabled {
-            wanted.enabled = !disabled;
-        }
-        if let Some(on_all) = self.on_all_virtual_keys {
-            wanted.details.allow_on_all_virtual_keys = on_all;
-        }
-        if let Some(rules) = self.rules {
-            wanted.details.tools = Some(rules);
-        }
-        if let Some(sync) = self.sync {
-            wanted.check_interval = sync.check_interval();
-        }
-        wanted.details.gateway = self.gateway;
-        if let Some(trust) = self.trust {
-            wanted.details.trust = trust;
-        }
-    }
-}
-
-/// Without rules, a new client may call nothing; an old one keeps what it has.
-fn rules(fields: &mut Fields, row: Option<&Connection>) -> Option<ToolRules> {
-    let execute = list(fields, "tools_to_execute", ToolList::parse);
-    let auto = list(fields, "tools_to_auto_execute", ToolList::parse);
-    if row.is_some() && execute.is_none() && auto.is_none() {
-        return None;
-    }
-    let before = row.map_or(ToolRules::none(), Connection::tool_rules);
-    match before.amended(execute.as_ref(), auto.as_ref()) {
-        Ok(rules) => Some(rules),
-        Err(problem) => {
-            fields.problem("tools_to_auto_execute", problem.0);
-            None
-        }
-    }
-}
-
-/// Takes an interval, which is written in minutes and read in nanoseconds: who sends back what he read changes nothing.
-fn sync(fields: &mut Fields, before: Option<SyncMinutes>) -> Option<SyncMinutes> {
-    const NAME: &str = "tool_sync_interval";
-    let given = fields.value(NAME)?;
-    let number = whole(&given);
-    let shown = before.map_or(0, SyncMinutes::nanoseconds);
-    if shown > 0 && number == Some(shown) {
-        return before;
-    }
-    // Nanoseconds are no minutes, however many: the number is what is wrong with them.
-    let minutes = number.map(|number| u32::try_from(number).unwrap_or(u32::MAX));
-    fields.put(NAME, minutes.map_or(given, Value::from));
-    fields.number(NAME)
-}
-
-/// A whole number, written with a point or without.
-fn whole(value: &Value) -> Option<u64> {
-    const EXACT: f64 = 9e15;
-    let written = value.as_f64()?;
-    let is_whole = written.fract() == 0.0 && (0.0..=EXACT).contains(&written);
-    value
-        .as_u64()
-        .or_else(|| is_whole.then_some(written as u64))
-}
-
-/// Takes a time in seconds, which is read as a text such as `30s`.
-fn timeout(fields: &mut Fields) -> Option<ToolTimeout> {
-    const NAME: &str = "tool_execution_timeout";
-    let given = fields.value(NAME)?;
-    let seconds = given.as_str().and_then(|text| {
-        let digits = text.strip_suffix('s')?;
-        // A sign would be read as well.
-        let is_plain = digits.bytes().all(|byte| byte.is_ascii_digit());
-        is_plain.then(|| digits.parse::<u32>().ok()).flatten()
-    });
-    fields.put(NAME, seconds.map_or(given, Value::from));
-    fields.number(NAME)
-}
-
-fn pricing(fields: &mut Fields) -> Option<Option<Document>> {
-    let prices = fields.object("tool_pricing")?;
-    for (tool, price) in &prices {
-        if !price
-            .as_f64()
-            .is_some_and(|price| price >= 0.0 && price.is_finite())
-        {
-            fields.problem(
-                &format!("tool_pricing/{tool}"),
-                "must be a number that is not negative",
-            );
-        }
-    }
-    Some((!prices.is_empty()).then(|| Document(prices.into())))
-}
-
-fn user_keys(fields: &mut Fields, row: Option<&Connection>) -> Option<Vec<HeaderName>> {
-    const NAME: &str = "per_user_header_keys";
-    let keys = fields.texts::<String>(NAME)?;
-    let mut read: Vec<HeaderName> = Vec::new();
-    for key in keys {
-        match HeaderName::try_from(key.trim().to_owned()) {
-            Ok(key) if read.contains(&key) => {
-                fields.problem(NAME, "must not name a header twice, in whatever case")
-            }
-            Ok(key) => read.push(key),
-            Err(problem) => fields.problem(NAME, format!("has a name that {}", problem.0)),
-        }
-    }
-    let is_needed = row.is_some_and(|row| row.auth.method() == Method::PerUserHeaders);
-    if is_needed && read.is_empty() {
-        fields.problem(NAME, "must have at least one name");
-    }
-    Some(read)
-}
-
-/// Takes a list of names that has rules of its own.
-fn list<T>(
-    fields: &mut Fields,
-    name: &str,
-    parse: impl Fn(Vec<String>) -> Result<T, ParseError>,
-) -> Option<T> {
-    match parse(fields.texts::<String>(name)?) {
-        Ok(list) => Some(list),
-        Err(problem) => {
-            fields.problem(name, problem.0);
-            None
-        }
-    }
-}
-
 /// The domain names headers by where they are kept.
 fn in_our_words(error: Error) -> Error {
     match error {
         Error::Invalid(problems) => Error::Invalid(
             problems
                 .into_iter()
-                .map(|Problem { field, problem }| {
-                    let kept = format!("/configurations/{HEADERS}");
-                    let field = field.replacen(&kept, "/headers", 1);
-                    Problem::new(field.replacen("/configurations", "/headers", 1), problem)
-                })
+                .map(
+                    |Problem {
+                         field: kept,
+                         problem,
+                     }| {
+                        let field = &kept;
+                        let place = |from: &str, to| {
+                            field.strip_prefix(from).map(|rest| format!("{to}{rest}"))
+                        };
+                        let field = place("/configurations/user_headers", "/user_headers")
+                            .or_else(|| place("/configurations/custom_headers", "/headers"))
+                            .or_else(|| place("/configurations", "/headers"));
+                        Problem::new(field.unwrap_or(kept), problem)
+                    },
+                )
                 .collect(),
         ),
         other => other,
@@ -504,30 +306,5 @@ impl TryFrom<String> for AuthType {
         .ok_or(ParseError(
             "must be none, headers, oauth or per_user_headers",
         ))
-    }
-}
-
-/// A word of a command line. What a process cannot be given is a slip.
-struct Word(String);
-
-impl std::str::FromStr for Word {
-    type Err = ParseError;
-
-    fn from_str(text: &str) -> Result<Self, ParseError> {
-        if text.len() > 8192 || text.contains('\0') {
-            return Err(ParseError("must be at most 8192 bytes, without NUL"));
-        }
-        Ok(Self(text.to_owned()))
-    }
-}
-
-impl TryFrom<String> for Word {
-    type Error = ParseError;
-
-    fn try_from(text: String) -> Result<Self, ParseError> {
-        if text.is_empty() {
-            return Err(ParseError("must not be empty"));
-        }
-        text.parse()
     }
 }

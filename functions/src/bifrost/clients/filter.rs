@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use shared::{
-    caller::KeyId,
+    caller::{KeyId, KeyRecord},
     connection::{Connection, ConnectionId, Method, Transport},
     error::{Noun, Result},
     ports::{Connections as _, Grantings as _, Integrations as _, Listing, Shelf, Slice, Window},
@@ -66,6 +66,14 @@ impl Wanted {
     pub async fn find(mut self, app: &App, call: &Call, window: Window) -> Result<Slice<Listing>> {
         let (store, tenant, reach) = (app.store()?, call.tenant(), call.caller.workspace);
         if let Some(keys) = self.virtual_keys.take() {
+            // Of a key that the caller does not reach he learns nothing.
+            let named = store.keys_named(tenant, &keys).await?;
+            let is_reached = |key: &KeyRecord| reach.is_none() || key.workspace == reach;
+            let keys: Vec<_> = named
+                .iter()
+                .filter(|key| is_reached(key))
+                .map(|key| key.id)
+                .collect();
             let pairs = store.granted_to(tenant, &keys).await?;
             let granted = pairs.into_iter().map(|(_, connection)| connection);
             self.granted = Some(granted.collect());

@@ -40,7 +40,7 @@ pub fn secret(value: Value) -> Result<String, &'static str> {
     if text == REDACTED {
         return Ok(MASK.to_owned());
     }
-    if is_damaged(&text) {
+    if is_placeholder(&text) {
         return Err(
             "looks like a damaged placeholder: send <REDACTED> to keep what is stored, or the whole value",
         );
@@ -75,8 +75,8 @@ fn plain(value: Value) -> Result<String, &'static str> {
     Ok(text)
 }
 
-/// Whether a text looks like what somebody made of a placeholder, ours or Bifrost's own: stored, it would be a lost secret.
-fn is_damaged(text: &str) -> bool {
+/// Whether a text is a placeholder, or looks like what somebody made of one, ours or Bifrost's own: stored, it would be a lost secret.
+pub fn is_placeholder(text: &str) -> bool {
     let is_star = |character| character == '*';
     text.to_ascii_lowercase().contains("redacted")
         || (!text.is_empty() && text.chars().all(is_star))
