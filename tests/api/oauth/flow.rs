@@ -90,14 +90,16 @@ async fn somebody_consents_and_the_client_works() {
     assert_eq!(opened(&stack, &flow["authorize_url"]).await.status, 409);
     assert_eq!(authority.asked().len(), asked);
 
-    // What is secret is in no item, and no vocabulary shows it.
+    // What is secret is in no item and in no log, and no vocabulary shows it.
     let items = format!("{:?}", stored::raw_items(&stack.stack));
     let native = stack.read(&id.to_string()).await.to_string();
     let path = format!("/v1/mcp-integrations/{id}");
     let portkey = stack.portkey().get(&path).await.text();
+    let log = harness::log::text();
+    assert!(log.contains("bifrost-oauth-callback"));
     let code = back.split("code=").nth(1).unwrap().to_owned();
     for secret in authority.secrets().into_iter().chain([code]) {
-        for place in [&items, &native, &portkey] {
+        for place in [&items, &native, &portkey, &log] {
             assert!(!place.contains(&secret), "{secret} in {place}");
         }
     }

@@ -1,4 +1,4 @@
-//! From the address of an MCP server to the endpoints of its authorization server: RFC 9728, then RFC 8414, then OpenID Connect Discovery.
+//! From the address of an MCP server to the endpoints of its authorization server: RFC 9728, then RFC 8414, then `OpenID` Connect Discovery.
 
 use http::StatusCode;
 use serde_json::{Map, Value};

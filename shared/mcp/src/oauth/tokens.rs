@@ -188,7 +188,10 @@ mod tests {
 
     use super::*;
 
-    fn parsed(value: Value) -> Option<(String, Option<String>, Option<u32>, Option<String>)> {
+    /// Access token, refresh token, seconds and scope.
+    type Parsed = (String, Option<String>, Option<u32>, Option<String>);
+
+    fn parsed(value: Value) -> Option<Parsed> {
         let issued = issued(value.as_object().unwrap())?;
         let exposed = |secret: &Secret| secret.expose().to_owned();
         Some((
