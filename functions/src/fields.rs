@@ -203,6 +203,10 @@ impl Fields {
         self.members.remove(name)
     }
 
+    pub fn is_list(&self, name: &str) -> bool {
+        self.members.get(name).is_some_and(Value::is_array)
+    }
+
     /// Puts a member back, or another in its place.
     pub fn put(&mut self, name: &str, value: Value) {
         self.members.insert(name.to_owned(), value);

@@ -16,10 +16,9 @@ pub fn read(fields: &mut Fields) -> Option<Trust> {
     fields.nested(NAME, |fields| {
         fields.drop_nulls(&[]);
         // An empty text is none; an empty list is no text.
-        if let Some(ca) = fields.value(AUTHORITY).filter(|ca| ca != "") {
-            fields.put(AUTHORITY, ca);
+        if !fields.is_list(AUTHORITY) {
+            fields.drop_blank(&[AUTHORITY]);
         }
-        fields.drop_blank(&[AUTHORITY]);
         let ca = values::text(fields, AUTHORITY).and_then(|pem| {
             fields.put(AUTHORITY, pem.into());
             fields.text::<Authorities>(AUTHORITY)

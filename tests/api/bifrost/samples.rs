@@ -69,7 +69,7 @@ async fn samples_that_come_with_a_new_client_are_tried_by_the_first_check() {
     let stack = TestStack::start().await;
     let (peer, api) = (picky().await, stack.api());
     for (headers, field) in [
-        (json!({}), "user_headers.x-user-key"),
+        (json!({ "x-other": "1" }), "user_headers.x-user-key"),
         (
             json!({ "x-user-key": SAMPLE, "x-other": "1" }),
             "user_headers.x-other",

@@ -210,7 +210,7 @@ async fn what_is_wrong_is_named() {
             json!({ "rate_limit": { "token_max_limit": 1 } }),
             "rate_limit",
         ),
-        (json!({ "id": id }), "id"),
+        (json!({ "id": UNKNOWN }), "id"),
         (json!({ "mcp_configs": "all" }), "mcp_configs"),
         (
             json!({ "mcp_configs": [config(UNKNOWN, &["*"])] }),
