@@ -205,7 +205,10 @@ impl Checkup {
     }
 
     /// The secret that is stored, if one is needed. It leaves the store only for the origin it was given for.
-    async fn secret_of(&self, connection: &Connection) -> Result<Option<Secret>, Reason> {
+    pub(crate) async fn secret_of(
+        &self,
+        connection: &Connection,
+    ) -> Result<Option<Secret>, Reason> {
         if connection.server_url.is_local() {
             return Err(Reason::NotRunnableHere);
         }

@@ -9,7 +9,7 @@ use crate::{
     directory::{Directory, FIRST, keys::MANAGED_KINDS},
     error::{Error, Noun, Result},
     integrations::Sharing,
-    ports::{Grantings, Integrations, Rows, Shelf, Workspaces},
+    ports::{Grantings, Integrations, Rows, Shelf, Whose, Workspaces},
     registry::Registry,
     server::Server,
     tenant::UserId,
@@ -65,6 +65,8 @@ impl<S: ClosingStore> Closing<S> {
             let workspace = &workspace;
             // Keys first, so that none of them fills the workspace again meanwhile; servers before the connections that they show.
             self.revoke_keys(by, workspace, until).await?;
+            self.forget_sessions(by, workspace, Whose::Of(workspace.id), until)
+                .await?;
             self.withdraw_servers(by, workspace, until).await?;
             self.deregister_connections(by, workspace, until).await?;
         }
@@ -83,6 +85,8 @@ impl<S: ClosingStore> Closing<S> {
         let member = self.directory.usher_out(workspace, user).await?;
         self.directory
             .revoke_keys_of(by, workspace, user, until)
+            .await?;
+        self.forget_sessions(by, workspace, Whose::Users(user), until)
             .await?;
         let (mut window, mut total) = (FIRST, None);
         loop {
@@ -107,6 +111,42 @@ impl<S: ClosingStore> Closing<S> {
             }
         }
         self.directory.dismiss(by, workspace, &member).await
+    }
+
+    /// Deletes what members of this workspace brought for connections. A user may have brought more as a member of another, which stays.
+    async fn forget_sessions(
+        &self,
+        by: &Author,
+        workspace: &Workspace,
+        whose: Whose,
+        until: Timestamp,
+    ) -> Result<()> {
+        let (mut window, mut total) = (FIRST, None);
+        loop {
+            self.in_time(until)?;
+            let page = self
+                .tokens
+                .store
+                .sessions(workspace.tenant, whose, window)
+                .await?;
+            let there = page.items.len();
+            for row in page.items {
+                if row.workspace == workspace.id {
+                    self.in_time(until)?;
+                    self.tokens
+                        .forget_at(by, row.tenant, row.server, row.user)
+                        .await?;
+                }
+            }
+            // Where one was removed, another has moved in front of where we look next; then we begin anew.
+            if *total.get_or_insert(page.total) != page.total {
+                (window, total) = (FIRST, None);
+            } else if page.has_more {
+                window.offset += there;
+            } else {
+                return Ok(());
+            }
+        }
     }
 
     async fn revoke_keys(

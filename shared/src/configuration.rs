@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 use zeroize::Zeroizing;
 
 use crate::{
-    connection::{Auth, HeaderName, Method},
+    connection::{Auth, Details, HeaderName, Method},
     credential::Secret,
     error::{Error, Problem, Result},
     oauth::held::{self, Held},
@@ -226,6 +226,32 @@ impl Configuration {
     pub fn without_samples(mut self) -> Self {
         self.0.remove(USER_HEADERS);
         self
+    }
+
+    /// The names of the headers that are sent for everybody, from a row.
+    pub fn header_names(details: &Details) -> Vec<String> {
+        let headers = details
+            .shape
+            .as_ref()
+            .and_then(|shape| shape.0.get(HEADERS));
+        let headers = headers.and_then(Value::as_object);
+        headers.into_iter().flat_map(Map::keys).cloned().collect()
+    }
+
+    /// The same with what one user brings, in place of samples and of what is sent under these names for everybody.
+    #[must_use]
+    pub fn for_user(mut self, values: &BTreeMap<String, Zeroizing<String>>) -> Self {
+        let values = values.iter();
+        let brought = values.map(|(name, value)| (name.clone(), Value::from(value.as_str())));
+        self.0
+            .insert(USER_HEADERS.to_owned(), Value::Object(brought.collect()));
+        self
+    }
+
+    /// Its one text, as it is kept and sent.
+    pub fn secret(self) -> Result<Secret> {
+        let text = Zeroizing::new(Value::Object(self.0).to_string());
+        Secret::document(&text).map_err(|problem| Error::invalid("/configurations", problem))
     }
 
     /// What it holds of OAuth; nothing but defaults where there is nothing.

@@ -161,6 +161,7 @@ pub enum Noun {
     ApiKey,
     UserConnection,
     Authorization,
+    Session,
 }
 
 impl std::fmt::Display for Noun {
@@ -176,6 +177,7 @@ impl std::fmt::Display for Noun {
             Self::ApiKey => "API key",
             Self::UserConnection => "user's connection",
             Self::Authorization => "authorization",
+            Self::Session => "session",
         })
     }
 }

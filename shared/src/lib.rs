@@ -6,7 +6,7 @@
 //! connections and their credentials, [`checkup`] proves that they work, [`reconfiguration`] says what a new
 //! configuration makes of one, [`rotation`] replaces a credential with proof, [`samples`] lets a server be
 //! checked whose users bring headers of their own, [`integrations`] and
-//! [`publication`] share connections out to workspaces and users, [`tokens`] keeps what users were given, [`oauth`] gets and renews tokens of our own,
+//! [`publication`] share connections out to workspaces and users, [`tokens`] keeps what users were given, [`sessions`] asks them for what they bring themselves, [`oauth`] gets and renews tokens of our own,
 //! [`disclosure`] hands the gateway what it
 //! serves by, [`directory`] keeps workspaces, members, keys and what virtual ones may use, [`closing`] ends
 //! a workspace with all that is in it, [`scheduler`] checks
@@ -43,6 +43,7 @@ pub mod samples;
 pub mod scheduler;
 pub mod search;
 pub mod server;
+pub mod sessions;
 pub mod signing;
 pub mod slug;
 pub mod sweep;

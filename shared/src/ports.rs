@@ -25,7 +25,7 @@ use crate::{
     tenant::{NewTenant, TenantId, TenantName, UserId, WorkspaceId},
     timestamp::Timestamp,
     trust::Trust,
-    user_connection::UserConnection,
+    user_connection::{UserConnection, UserConnectionId},
     verdict::{Era, Finding, Reason},
     wheel::Slot,
     workspace::{Member, Workspace},
@@ -174,7 +174,7 @@ pub struct Idempotency {
 
 /// Writing a tenant's connections. Every method is one transaction: all of it happens or nothing.
 #[async_trait]
-pub trait Registrations: Connections + Grantings {
+pub trait Registrations: Connections + Grantings + UserSessions {
     /// The row alone, whoever may see it; `None` when there is none.
     async fn row(&self, tenant: TenantId, id: ConnectionId) -> Result<Option<Connection>>;
 
@@ -353,6 +353,36 @@ pub trait Servers: Send + Sync {
     ) -> Result<Slice<UserConnection>>;
 }
 
+/// Whose sessions are listed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Whose {
+    Everybodys,
+    /// Those of users as members of a workspace.
+    Of(WorkspaceId),
+    Users(UserId),
+    /// Everybody's on one connection.
+    On(ConnectionId),
+}
+
+/// Users' credentials on connections themselves, and those that users were asked for. Pages cost the same however many there are.
+#[async_trait]
+pub trait UserSessions: Rows<UserConnection> {
+    /// `None` also for another tenant's and for one that nobody may see.
+    async fn session(
+        &self,
+        tenant: TenantId,
+        id: UserConnectionId,
+    ) -> Result<Option<UserConnection>>;
+
+    /// Visible ones, newest first.
+    async fn sessions(
+        &self,
+        tenant: TenantId,
+        whose: Whose,
+        window: Window,
+    ) -> Result<Slice<UserConnection>>;
+}
+
 /// Reading workspaces, their members, and keys.
 #[async_trait]
 pub trait Workspaces: Keys {
@@ -370,7 +400,7 @@ pub trait Workspaces: Keys {
     /// Forgets of which connections it was said whether a workspace may use them.
     async fn forget_accesses_of(&self, tenant: TenantId, workspace: WorkspaceId) -> Result<()>;
 
-    /// How many servers, connections and keys there are in a workspace.
+    /// How many servers, connections, keys and sessions there are in a workspace.
     async fn contents(&self, tenant: TenantId, workspace: WorkspaceId) -> Result<usize>;
 
     async fn member(

@@ -7,6 +7,8 @@
 
 use std::sync::Arc;
 
+use futures::{FutureExt as _, StreamExt as _, TryStreamExt as _, stream};
+
 use crate::{
     audit::{Action, Author, Deed, Record, ResourceKind},
     configuration,
@@ -17,11 +19,12 @@ use crate::{
     credential::{CredentialRef, CredentialVersion, HolderId, Secret},
     error::{Error, Noun, Problem, Result},
     grants::{self, Granting, Grants, GrantsChange},
-    ports::{Added, Clock, Credentials, Idempotency, Ids, Registrations},
+    ports::{Added, Clock, Credentials, Idempotency, Ids, Registrations, Whose, Window},
     slug::Slug,
     tenant::{TenantId, WorkspaceId},
     text::Document,
     timestamp::Timestamp,
+    user_connection::UserConnection,
 };
 
 /// Work unfinished for longer than this was abandoned: no request lives that long.
@@ -30,6 +33,12 @@ const ABANDONED_AFTER_SECONDS: i64 = 60;
 const ATTEMPTS: u32 = 3;
 /// Where a body says what virtual keys are granted.
 const VIRTUAL_KEYS: &str = "/vk_configs";
+/// Users whose credentials go with a connection at the same time.
+const USERS_AT_ONCE: usize = 16;
+const FIRST: Window = Window {
+    offset: 0,
+    limit: 100,
+};
 
 /// What a connection is to be. Parsed, but not yet judged against the rules of the registry.
 pub struct Wanted {
@@ -285,7 +294,13 @@ impl Registry {
             {
                 Err(Error::Stale) => {}
                 Err(error) => return Err(error),
-                Ok(()) => return self.settle(&leaving).await,
+                Ok(()) => {
+                    return match self.settle(&leaving).await {
+                        // One of its users is bringing a credential at this moment. Nobody sees the connection any more, and the sweeper does the rest.
+                        Err(Error::Busy) => Ok(()),
+                        settled => settled,
+                    };
+                }
             }
         }
         Err(Error::Busy)
@@ -307,6 +322,7 @@ impl Registry {
                 self.store.remove(&leaving).await
             }
             Work::Remove => {
+                self.take_from_users(row).await?;
                 settle_secret(secrets, &Work::Remove, None).await?;
                 self.store.remove(row).await
             }
@@ -316,6 +332,38 @@ impl Registry {
                 self.store.replace(row, &settled, None, now).await
             }
         }
+    }
+
+    /// Removes what users brought for a connection that is about to go. None of them can bring more by now, so what is found is all there will be.
+    async fn take_from_users(&self, row: &Connection) -> Result<()> {
+        loop {
+            let page = self
+                .store
+                .sessions(row.tenant, Whose::On(row.id), FIRST)
+                .await?;
+            if page.items.is_empty() {
+                return Ok(());
+            }
+            let taken: Vec<_> = page.items.iter().map(|of| self.take(of).boxed()).collect();
+            stream::iter(taken)
+                .buffer_unordered(USERS_AT_ONCE)
+                .try_collect::<()>()
+                .await?;
+        }
+    }
+
+    async fn take(&self, row: &UserConnection) -> Result<()> {
+        let now = self.clock.now();
+        free(row.unfinished.as_ref(), now)?;
+        let leaving = row.with_work(Some(Work::Remove), now);
+        match self.store.exchange(row, &leaving, None).await {
+            // It was changed just now, and is found again.
+            Err(Error::Stale) => return Ok(()),
+            marked => marked?,
+        }
+        let secrets = (&*self.credentials, row.tenant, row.id.into());
+        settle_secret(secrets, &Work::Remove, None).await?;
+        self.store.discard(&leaving, None).await
     }
 
     /// The row as it is, if the caller may see it, saw this version of it, and nobody is at work on it.

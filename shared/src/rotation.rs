@@ -120,7 +120,7 @@ impl Rotation {
     }
 }
 
-fn not_proven(reason: Reason) -> Error {
+pub(crate) fn not_proven(reason: Reason) -> Error {
     match reason.class() {
         Class::Ours => Error::internal("the new credential could not be tried"),
         _ => Error::NotProven(reason),

@@ -42,11 +42,13 @@ impl<S: TokenStore> Sweeper<S> {
             let Some(row) = self.row(tenant, what).await? else {
                 continue;
             };
-            let Some(unfinished) = row.unfinished().filter(|work| work.since <= cutoff) else {
+            let Some(since) = row.since().filter(|since| *since <= cutoff) else {
                 continue;
             };
-            let age = now.millis_since(unfinished.since) / 1000;
-            swept.oldest_seconds = swept.oldest_seconds.max(age);
+            if row.unfinished().is_some() {
+                let age = now.millis_since(since) / 1000;
+                swept.oldest_seconds = swept.oldest_seconds.max(age);
+            }
             if self.registry.clock.now() >= until {
                 break;
             }
@@ -71,7 +73,7 @@ impl<S: TokenStore> Sweeper<S> {
                     .store
                     .user_connection(tenant, server, user)
                     .await?;
-                Ok(row.map(Row::UserConnection))
+                Ok(row.map(|row| Row::UserConnection(Box::new(row))))
             }
         }
     }
@@ -87,10 +89,19 @@ impl<S: TokenStore> Sweeper<S> {
 /// A row that holds a secret.
 enum Row {
     Connection(Box<Connection>),
-    UserConnection(UserConnection),
+    UserConnection(Box<UserConnection>),
 }
 
 impl Row {
+    /// Since when there is something to be done about it.
+    fn since(&self) -> Option<Timestamp> {
+        let lapsed = match self {
+            Self::Connection(_) => None,
+            Self::UserConnection(row) => row.lapses_at(),
+        };
+        self.unfinished().map(|work| work.since).or(lapsed)
+    }
+
     fn unfinished(&self) -> Option<&Unfinished> {
         match self {
             Self::Connection(row) => row.unfinished.as_ref(),

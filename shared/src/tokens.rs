@@ -13,12 +13,13 @@ use crate::{
     credential::{CredentialRef, CredentialVersion, Secret},
     error::{Error, Noun, Result},
     grant::Grant,
-    ports::{Clock, Credentials, Ids, Rows, Servers, Trail, Window},
+    ports::{Clock, Credentials, Ids, Servers, Trail, UserSessions, Window},
     registry::{free, settle_secret},
-    server::Server,
+    server::{Server, ServerId},
     tenant::{TenantId, UserId},
     timestamp::Timestamp,
-    user_connection::{UserConnection, UserConnectionId},
+    trust::Trust,
+    user_connection::{Footing, UserConnection, UserConnectionId},
 };
 
 /// How often a change is tried again when somebody else changed the row in between.
@@ -65,9 +66,9 @@ pub fn holder(caller: &Caller, named: Option<UserId>, purpose: Purpose) -> Resul
 }
 
 /// What keeping tokens needs of a store.
-pub trait TokenStore: Servers + Rows<UserConnection> + Trail {}
+pub trait TokenStore: Servers + UserSessions + Trail {}
 
-impl<S: Servers + Rows<UserConnection> + Trail> TokenStore for S {}
+impl<S: Servers + UserSessions + Trail> TokenStore for S {}
 
 #[derive(Clone)]
 pub struct Tokens<S> {
@@ -152,15 +153,23 @@ impl<S: TokenStore> Tokens<S> {
 
     /// What is stored for this origin.
     async fn stored(&self, row: &UserConnection, origin: &Origin) -> Result<Option<Grant>> {
+        let secret = self.stored_secret(row, origin).await?;
+        secret.as_ref().map(Grant::of).transpose()
+    }
+
+    /// The same as it is.
+    pub(crate) async fn stored_secret(
+        &self,
+        row: &UserConnection,
+        origin: &Origin,
+    ) -> Result<Option<Secret>> {
         let credential = row.credential.as_ref();
         let Some(credential) = credential.filter(|credential| credential.origin == *origin) else {
             return Ok(None);
         };
-        let secret = self
-            .credentials
+        self.credentials
             .read(row.tenant, row.id.into(), credential.version)
-            .await?;
-        secret.as_ref().map(Grant::of).transpose()
+            .await
     }
 
     /// Deletes the tokens that users have on a server, all of them.
@@ -191,11 +200,19 @@ impl<S: TokenStore> Tokens<S> {
 
     /// Deletes a user's tokens. Deleting what is not there is no error.
     pub async fn forget(&self, by: &Author, server: &Server, user: UserId) -> Result<()> {
+        self.forget_at(by, server.tenant, server.id, user).await
+    }
+
+    /// The same for what stands on a connection.
+    pub(crate) async fn forget_at(
+        &self,
+        by: &Author,
+        tenant: TenantId,
+        server: ServerId,
+        user: UserId,
+    ) -> Result<()> {
         for _ in 0..ATTEMPTS {
-            let row = self
-                .store
-                .user_connection(server.tenant, server.id, user)
-                .await?;
+            let row = self.store.user_connection(tenant, server, user).await?;
             let Some(row) = row else {
                 return Ok(());
             };
@@ -215,10 +232,14 @@ impl<S: TokenStore> Tokens<S> {
 
     /// Finishes or undoes the work a row speaks of. Safe to repeat, and safe beside whoever began it.
     pub async fn settle(&self, row: &UserConnection) -> Result<()> {
-        let Some(unfinished) = &row.unfinished else {
-            return Ok(());
-        };
         let now = self.clock.now();
+        let Some(unfinished) = &row.unfinished else {
+            // He was asked for a credential and gave none, so there is no secret.
+            return match row.lapses_at() {
+                Some(at) if at <= now => self.store.discard(row, None).await,
+                _ => Ok(()),
+            };
+        };
         let secrets = (&*self.credentials, row.tenant, row.id.into());
         match &unfinished.work {
             Work::Provision => {
@@ -256,8 +277,12 @@ impl<S: TokenStore> Tokens<S> {
             id: UserConnectionId::new(self.ids.sortable(now)?),
             server: server.id,
             workspace: server.workspace,
+            footing: Footing::Server,
             user,
             credential: Some(credential),
+            keys: Vec::new(),
+            trust: Trust::PUBLIC,
+            invitation: None,
             created_at: now,
             updated_at: now,
             revision: 0,
@@ -285,21 +310,46 @@ impl<S: TokenStore> Tokens<S> {
         credential: CredentialRef,
         tokens: &Secret,
     ) -> Result<()> {
+        let wanted = UserConnection {
+            credential: Some(credential.clone()),
+            ..row.clone()
+        };
+        self.put(by, row, &wanted, &credential, tokens).await
+    }
+
+    /// Makes a row what is `wanted` of it, with a secret in place of the one that it has or as its first.
+    pub(crate) async fn put(
+        &self,
+        by: &Author,
+        row: &UserConnection,
+        wanted: &UserConnection,
+        credential: &CredentialRef,
+        secret: &Secret,
+    ) -> Result<()> {
         let now = self.clock.now();
         let version = credential.version;
         let staged = row.with_work(Some(Work::Replace { version }), now);
         self.store.exchange(row, &staged, None).await?;
+        let (tenant, holder) = (row.tenant, row.id.into());
         let adopted = async {
-            self.credentials
-                .stage(row.tenant, row.id.into(), version, tokens)
-                .await?;
+            let credentials = &self.credentials;
+            let action = match &row.credential {
+                Some(_) => {
+                    credentials.stage(tenant, holder, version, secret).await?;
+                    Action::Update
+                }
+                None => {
+                    credentials.create(tenant, holder, version, secret).await?;
+                    Action::Create
+                }
+            };
             let after = UserConnection {
-                credential: Some(credential),
                 updated_at: now,
                 revision: staged.revision + 1,
-                ..staged.clone()
+                unfinished: staged.unfinished.clone(),
+                ..wanted.clone()
             };
-            let record = self.record(by, Action::Update, row, now)?;
+            let record = self.record(by, action, row, now)?;
             self.store.exchange(&staged, &after, Some(&record)).await?;
             Ok(after)
         };
@@ -336,16 +386,26 @@ impl<S: TokenStore> Tokens<S> {
         of: &UserConnection,
         now: Timestamp,
     ) -> Result<Record> {
-        let deed = Deed {
-            author: by,
-            action,
-            resource: ResourceKind::UserConnection,
-            resource_id: format!("{}/{}", of.server, of.user),
-            workspace: Some(of.workspace),
-            fields: Vec::new(),
-        };
-        deed.record(of.tenant as TenantId, &*self.ids, now)
+        record(by, action, of, &*self.ids, now)
     }
+}
+
+pub(crate) fn record(
+    by: &Author,
+    action: Action,
+    of: &UserConnection,
+    ids: &dyn Ids,
+    now: Timestamp,
+) -> Result<Record> {
+    let deed = Deed {
+        author: by,
+        action,
+        resource: ResourceKind::UserConnection,
+        resource_id: format!("{}/{}", of.server, of.user),
+        workspace: Some(of.workspace),
+        fields: Vec::new(),
+    };
+    deed.record(of.tenant, ids, now)
 }
 
 #[cfg(test)]

@@ -30,6 +30,8 @@ const SCHEMA: &str = "schema";
 /// The version of this format that is written.
 const CURRENT_SCHEMA: u32 = 1;
 
+/// That nothing may be made on it any more.
+const CLOSING: &str = "closing";
 /// The checks of an hour, each a [packed text](packed_sample).
 pub(crate) const SAMPLES: &str = "samples";
 const HOURS: &str = "hours";
@@ -74,13 +76,17 @@ pub(crate) fn noun<T: DeserializeOwned>(item: Item) -> Result<T> {
 
 pub(crate) fn row_item(row: &Connection) -> Result<Item> {
     let mut item = item(&Key::Connection(row.tenant, row.id), row)?;
-    mark_unfinished(&mut item, row.unfinished.as_ref());
+    mark_unfinished(&mut item, since(row.unfinished.as_ref()));
+    if !row.is_visible() {
+        item.insert(CLOSING.to_owned(), AttributeValue::Bool(true));
+    }
     Ok(item)
 }
 
 pub(crate) fn user_connection_item(row: &UserConnection) -> Result<Item> {
     let mut item = item(&Key::UserConnection(row.tenant, row.server, row.user), row)?;
-    mark_unfinished(&mut item, row.unfinished.as_ref());
+    let lapses_at = row.lapses_at();
+    mark_unfinished(&mut item, since(row.unfinished.as_ref()).or(lapses_at));
     Ok(item)
 }
 
@@ -92,11 +98,15 @@ pub(crate) fn flow_item(flow: &Flow) -> Result<Item> {
     Ok(item)
 }
 
-/// Puts a row into the index of unfinished work while it has some.
-fn mark_unfinished(item: &mut Item, unfinished: Option<&Unfinished>) {
-    if let Some(unfinished) = unfinished {
+fn since(unfinished: Option<&Unfinished>) -> Option<Timestamp> {
+    unfinished.map(|unfinished| unfinished.since)
+}
+
+/// Puts a row into the index of unfinished work while it has some. What there is to be done later is there from the beginning, under its time.
+fn mark_unfinished(item: &mut Item, since: Option<Timestamp>) {
+    if let Some(since) = since {
         item.insert(UNFINISHED_SHARD.to_owned(), text(THE_SHARD));
-        item.insert(UNFINISHED_SINCE.to_owned(), text(unfinished.since));
+        item.insert(UNFINISHED_SINCE.to_owned(), text(since));
     }
 }
 

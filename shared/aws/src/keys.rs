@@ -16,7 +16,7 @@
 //! | slug guard       | `TENANT#{tenant}`            | `SLUG#{kind}#{slug}`                 | makes the slug unique, and leads to its id  |
 //! | workspace access | `TENANT#{tenant}`            | `ACCESS#{connection}#{workspace}`    | whether that workspace may use it           |
 //! | user access      | `TENANT#{tenant}`            | `USERACCESS#{server}#{user}`         | whether that user may use it                |
-//! | user connection  | `TENANT#{tenant}`            | `USERCONNECTION#{server}#{user}`     | that he has tokens on it                    |
+//! | user connection  | `TENANT#{tenant}`            | `USERCONNECTION#{server or connection}#{user}` | what he brought or was given for it |
 //! | toggles          | `TENANT#{tenant}`            | `TOGGLES#{connection or server}`     | which capabilities were switched            |
 //! | pushed           | `TENANT#{tenant}`            | `PUSHED#{connection}`                | what the gateway told of its server         |
 //! | grants           | `TENANT#{tenant}`            | `GRANTS#{connection}`                | what virtual keys may use of it             |
@@ -206,7 +206,12 @@ pub enum List<'a> {
     Members(WorkspaceId),
     Keys,
     KeysOf(WorkspaceId),
+    /// Of those on one server, or on a connection.
     UserConnections(ServerId),
+    /// Of those on connections, of all users.
+    Sessions,
+    SessionsOf(WorkspaceId),
+    SessionsOfUser(UserId),
     /// The audit trail. Its entries are the records themselves.
     Audit,
     AuditOf(&'a str),
@@ -227,6 +232,9 @@ impl List<'_> {
             Self::Keys => "KEYS".to_owned(),
             Self::KeysOf(workspace) => format!("KEYS#{workspace}"),
             Self::UserConnections(server) => format!("USERCONNECTIONS#{server}"),
+            Self::Sessions => "SESSIONS".to_owned(),
+            Self::SessionsOf(workspace) => format!("SESSIONS#WORKSPACE#{workspace}"),
+            Self::SessionsOfUser(user) => format!("SESSIONS#USER#{user}"),
             Self::Audit => "AUDIT".to_owned(),
             Self::AuditOf(resource) => format!("AUDIT#RESOURCE#{resource}"),
             Self::AuditBy(key) => format!("AUDIT#KEY#{key}"),

@@ -26,6 +26,7 @@ mod results;
 mod rows;
 mod schedule;
 mod servers;
+mod sessions;
 mod tenants;
 mod tools;
 mod transaction;

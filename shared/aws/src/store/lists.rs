@@ -54,7 +54,7 @@ impl Entry {
         item
     }
 
-    fn read(item: &Item) -> Option<Self> {
+    pub(super) fn read(item: &Item) -> Option<Self> {
         Some(Self {
             id: entry(sk(item))?,
             name: string(item, NAME).to_owned(),

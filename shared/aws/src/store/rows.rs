@@ -22,6 +22,7 @@ use super::{
     DynamoStore,
     audit::write_record,
     lists::{Entry, move_entries},
+    sessions,
     transaction::{Condition, Mark, Outcome, Transaction},
 };
 use crate::{
@@ -412,8 +413,19 @@ impl Stored for UserConnection {
         if !self.is_visible() {
             return Vec::new();
         }
-        let entry = Entry::new(self.id.uuid(), "", self.user);
-        vec![(List::UserConnections(self.server), entry)]
+        let id = self.id.uuid();
+        let entry = Entry::new(id, "", self.user);
+        let of_server = (List::UserConnections(self.server), entry);
+        if self.connection().is_none() {
+            return vec![of_server];
+        }
+        let entry = Entry::new(id, "", sessions::tag(self));
+        vec![
+            of_server,
+            (List::Sessions, entry.clone()),
+            (List::SessionsOf(self.workspace), entry.clone()),
+            (List::SessionsOfUser(self.user), entry),
+        ]
     }
 
     fn stands_on(&self) -> Vec<Ground<'_>> {
@@ -422,10 +434,15 @@ impl Stored for UserConnection {
             return Vec::new();
         }
         let member = Key::Member(self.tenant, self.workspace, self.user);
-        vec![
-            (Key::Server(self.tenant, self.server), Noun::Server),
-            (member, Noun::Member),
-        ]
+        let mut grounds = vec![(member, Noun::Member)];
+        match self.connection() {
+            None => grounds.push((Key::Server(self.tenant, self.server), Noun::Server)),
+            Some(connection) => grounds.extend([
+                (Key::Connection(self.tenant, connection), Noun::Connection),
+                open_workspace(self.tenant, self.workspace),
+            ]),
+        }
+        grounds
     }
 
     fn item(&self) -> Result<Item> {

@@ -80,6 +80,7 @@ impl Workspaces for DynamoStore {
             List::Servers(workspace),
             List::ConnectionsOf(workspace),
             List::KeysOf(workspace),
+            List::SessionsOf(workspace),
         ] {
             contents += self.length(tenant, list).await?;
         }
