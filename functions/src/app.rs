@@ -22,6 +22,7 @@ use shared::{
     registry::Registry,
     rotation::Rotation,
     scheduler::Scheduler,
+    sessions::{Sessions, Submission},
     signing::Signer,
     sweep::Sweeper,
     tenant_creation::{SystemKeys, TenantCreator},
@@ -243,6 +244,21 @@ impl App {
             credentials: self.credentials()?,
             clock: self.clock(),
             ids: self.ids(),
+        })
+    }
+
+    pub fn sessions(&self) -> Result<Sessions<Store>> {
+        Ok(Sessions {
+            store: self.store()?,
+            clock: self.clock(),
+            ids: self.ids(),
+        })
+    }
+
+    pub fn submission(&self) -> Result<Submission<Store>> {
+        Ok(Submission {
+            tokens: self.tokens()?,
+            checkup: self.checkup()?,
         })
     }
 

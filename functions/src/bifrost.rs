@@ -4,9 +4,11 @@
 //! was empty is always there.
 
 pub mod clients;
+pub mod headers;
 pub mod keys;
 pub mod oauth;
 pub mod openapi;
+pub mod sessions;
 pub mod tls;
 
 use serde::Serialize;

@@ -208,7 +208,7 @@ fn virtual_keys(query: &mut Fields) -> Option<Vec<KeyId>> {
 }
 
 /// Takes a list of words divided by commas; what a word stands for, which can be several things.
-fn words<T: Clone>(query: &mut Fields, name: &str, known: &[(&str, T)]) -> Option<Vec<T>> {
+pub fn words<T: Clone>(query: &mut Fields, name: &str, known: &[(&str, T)]) -> Option<Vec<T>> {
     let given = query.text::<String>(name)?;
     let mut wanted = Vec::new();
     for word in given.split(',').map(str::trim) {

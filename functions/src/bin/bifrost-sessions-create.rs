@@ -1,0 +1,3 @@
+fn main() -> std::process::ExitCode {
+    functions::run(functions::bifrost::sessions::create::FUNCTION)
+}
