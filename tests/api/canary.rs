@@ -4,6 +4,7 @@
 
 mod cage;
 mod clients;
+mod sessions;
 mod virtual_keys;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
@@ -37,6 +38,7 @@ async fn no_secret_is_anywhere_but_in_secrets_manager() {
         cage.whole_life(behaviour).await;
     }
     cage.clients().await;
+    cage.sessions().await;
     cage.virtual_keys().await;
     cage.disturbances().await;
     cage.tenant_creation().await;

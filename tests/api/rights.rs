@@ -9,6 +9,7 @@ mod checks;
 mod oauth;
 mod portkey;
 mod samples;
+mod sessions;
 mod virtual_keys;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -27,12 +28,13 @@ use self::{
 use crate::crashes::Change;
 
 /// They have no business with credentials, so a flaw in them can leak none.
-const WITHOUT_SECRETS: [&str; 60] = [
+const WITHOUT_SECRETS: [&str; 64] = [
     "authorize",
     "authorize-portkey",
     "bifrost-clients-filterdata",
     "bifrost-clients-list",
     "bifrost-clients-read",
+    "bifrost-headers-read",
     "bifrost-keys-create",
     "bifrost-keys-delete",
     "bifrost-keys-list",
@@ -43,6 +45,9 @@ const WITHOUT_SECRETS: [&str; 60] = [
     "bifrost-oauth-reauthorize",
     "bifrost-oauth-status",
     "bifrost-openapi-read",
+    "bifrost-sessions-create",
+    "bifrost-sessions-list",
+    "bifrost-sessions-reauth",
     "create-system-key",
     "create-tenant",
     "native-connections-health",
@@ -114,6 +119,8 @@ async fn no_function_has_a_right_it_does_not_use_and_none_lacks_one() {
     work.extend(By::ALL.map(|by| checks::made(by).boxed()));
     work.extend(By::ALL.map(|by| oauth::renewed(by).boxed()));
     work.push(in_every_branch().boxed());
+    work.push(sessions::in_every_branch().boxed());
+    work.push(sessions::after_it_broke_off().boxed());
     work.push(virtual_keys::in_every_branch().boxed());
     work.push(samples::in_every_branch().boxed());
     let seen = stream::iter(work)

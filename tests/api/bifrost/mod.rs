@@ -8,6 +8,8 @@ mod one_row;
 mod rules;
 mod samples;
 mod secrets;
+pub mod sessions;
+mod sessions_kept;
 mod states;
 mod tls;
 mod virtual_keys;
