@@ -480,6 +480,8 @@ pub enum Work {
     Provision,
     /// A new value is staged. It counts as soon as the row names its version.
     Replace { version: CredentialVersion },
+    /// A token is being renewed. As soon as there is a value of this version it is the good one, and the row is to name it.
+    Renew { version: CredentialVersion },
     /// The connection has no credential any more; its secret must go.
     Discard,
     /// The connection must go, secret first. Nobody sees it any more.

@@ -621,6 +621,14 @@ pub trait Credentials: Send + Sync {
         version: CredentialVersion,
     ) -> Result<()>;
 
+    /// Whether there is a value of this version, current or not. Does not read it.
+    async fn has(
+        &self,
+        tenant: TenantId,
+        holder: HolderId,
+        version: CredentialVersion,
+    ) -> Result<bool>;
+
     /// The value of exactly this version; `None` when there is none.
     async fn read(
         &self,

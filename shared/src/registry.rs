@@ -5,6 +5,8 @@
 //! says "about to" long after can finish or undo the work from the row alone; that is [`Registry::settle`], which the
 //! sweeper calls, and which every failed change calls for itself.
 
+mod renewing;
+
 use std::sync::Arc;
 
 use futures::{FutureExt as _, StreamExt as _, TryStreamExt as _, stream};
@@ -326,7 +328,10 @@ impl Registry {
                 settle_secret(secrets, &Work::Remove, None).await?;
                 self.store.remove(row).await
             }
-            work @ (Work::Replace { .. } | Work::Discard) => {
+            Work::Renew { version } if !renewing::names(row, *version) => {
+                self.settle_renewal(row, *version).await
+            }
+            work @ (Work::Replace { .. } | Work::Renew { .. } | Work::Discard) => {
                 settle_secret(secrets, work, row.credential.as_ref()).await?;
                 let settled = row.with_work(None, now);
                 self.store.replace(row, &settled, None, now).await
@@ -563,7 +568,7 @@ impl Registry {
     }
 
     /// Lets the row say that a new value is about to come, so that nobody else begins to get one.
-    pub(crate) async fn claim(&self, before: &Connection) -> Result<Connection> {
+    async fn claim(&self, before: &Connection) -> Result<Connection> {
         let now = self.clock.now();
         let version = CredentialVersion::new(self.ids.random()?);
         let claimed = before.with_work(Some(Work::Replace { version }), now);
@@ -572,7 +577,7 @@ impl Registry {
     }
 
     /// Writes the value that a row was claimed for.
-    pub(crate) async fn write_staged(&self, claimed: &Connection, secret: &Secret) -> Result<()> {
+    async fn write_staged(&self, claimed: &Connection, secret: &Secret) -> Result<()> {
         let (tenant, id) = (claimed.tenant, claimed.id);
         let version = self
             .staged_credential(claimed, &claimed.server_url)?
@@ -760,11 +765,16 @@ pub(crate) async fn settle_secret(
     named: Option<&CredentialRef>,
 ) -> Result<()> {
     match (work, named) {
-        (Work::Replace { version }, Some(credential)) if credential.version == *version => {
+        (Work::Replace { version } | Work::Renew { version }, Some(credential))
+            if credential.version == *version =>
+        {
             credentials.promote(tenant, holder, *version).await
         }
-        (Work::Replace { version }, Some(_)) => credentials.unstage(tenant, holder, *version).await,
-        (Work::Replace { .. }, None) | (Work::Provision | Work::Discard | Work::Remove, _) => {
+        (Work::Replace { version } | Work::Renew { version }, Some(_)) => {
+            credentials.unstage(tenant, holder, *version).await
+        }
+        (Work::Replace { .. } | Work::Renew { .. }, None)
+        | (Work::Provision | Work::Discard | Work::Remove, _) => {
             credentials.delete(tenant, holder).await
         }
     }

@@ -133,23 +133,27 @@ impl Scheduler {
         claimed: &mut Vec<i64>,
     ) -> Result<()> {
         let mut in_flight = FuturesUnordered::new();
+        // What is in flight is brought to its end before this is told: a check that renews a token must not break off.
+        let mut broken = None;
         loop {
             // Confirmations may be waited for longer than a claim lasts; nobody is to do the wheel's part again meanwhile.
-            if queue.of_the_wheel == 0 && queue.failed.is_empty() {
-                self.finish(claimed).await?;
+            if queue.of_the_wheel == 0 && queue.failed.is_empty() && broken.is_none() {
+                broken = self.finish(claimed).await.err();
             }
             let now = self.clock.now();
             queue.ripen(now);
-            while now < take_until
+            while broken.is_none()
+                && now < take_until
                 && in_flight.len() < self.concurrency
                 && let Some(waiting) = queue.due.pop_front()
             {
                 tally.lag_ms = tally.lag_ms.max(now.millis_since(waiting.due.at));
                 in_flight.push(self.check(waiting));
             }
-            let next = queue.next_moment().filter(|next| *next < take_until);
+            let next = queue.next_moment();
+            let next = next.filter(|next| broken.is_none() && *next < take_until);
             let ended = match (in_flight.is_empty(), next) {
-                (true, None) => return Ok(()),
+                (true, None) => return broken.map_or(Ok(()), Err),
                 (true, Some(next)) => {
                     self.clock.sleep_until(next).await;
                     continue;

@@ -253,7 +253,7 @@ impl<S: TokenStore> Tokens<S> {
                 settle_secret(secrets, &Work::Remove, None).await?;
                 self.store.discard(row, None).await
             }
-            work @ (Work::Replace { .. } | Work::Discard) => {
+            work @ (Work::Replace { .. } | Work::Renew { .. } | Work::Discard) => {
                 settle_secret(secrets, work, row.credential.as_ref()).await?;
                 self.store
                     .exchange(row, &row.with_work(None, now), None)

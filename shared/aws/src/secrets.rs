@@ -151,6 +151,16 @@ impl Credentials for SecretsManagerStore {
         Ok(())
     }
 
+    async fn has(
+        &self,
+        tenant: TenantId,
+        holder: HolderId,
+        version: CredentialVersion,
+    ) -> Result<bool> {
+        let stages = self.stages(&self.name(tenant, holder)).await?;
+        Ok(stages.is_some_and(|stages| stages.contains_key(&version.to_string())))
+    }
+
     async fn read(
         &self,
         tenant: TenantId,

@@ -70,6 +70,8 @@ pub struct Held {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub config_id: Option<FlowId>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub issued_at: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Timestamp>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scope: Option<String>,
@@ -79,13 +81,14 @@ pub struct Held {
 }
 
 /// What may be shown of it.
-pub(crate) const HARMLESS: [&str; 9] = [
+pub(crate) const HARMLESS: [&str; 10] = [
     "authorize_url",
     "token_url",
     "registration_url",
     "scopes",
     "resource",
     "config_id",
+    "issued_at",
     "expires_at",
     "scope",
     "refused",
@@ -177,6 +180,7 @@ impl Held {
                 authentication: from.client.authentication,
             }),
             config_id: Some(config_id),
+            issued_at: Some(now),
             expires_at: expiry(issued, now),
             scope: issued.scope.clone(),
             refused: false,
@@ -196,6 +200,7 @@ impl Held {
                 tokens.refresh_token = Some(refresh_token.expose().to_owned());
             }
         }
+        self.issued_at = Some(now);
         self.expires_at = expiry(issued, now);
         if issued.scope.is_some() {
             self.scope.clone_from(&issued.scope);
@@ -218,6 +223,7 @@ impl Held {
         Self {
             tokens: None,
             config_id: None,
+            issued_at: None,
             expires_at: None,
             scope: None,
             refused: false,

@@ -1,7 +1,13 @@
 //! Tokens are renewed before they expire, once, and a refusal for good is told from one for now.
 
-use harness::{peers::authority::Authority, stack::TestStack};
+use harness::{
+    faults::{Direct, Watched},
+    peers::authority::Authority,
+    stack::TestStack,
+};
+use local::fault::Fault;
 use serde_json::{Value, json};
+use shared::connection::ConnectionId;
 
 use super::{authorized, completed, known, made, the_row, tick};
 
@@ -166,4 +172,127 @@ async fn a_token_without_an_end_is_not_renewed() {
     tick(&stack).await;
     assert_eq!(known(&stack, id).await.0, "active");
     assert_eq!(authority.times("/token"), 1);
+}
+
+/// Each renewal leaves a version of the secret behind, and a day must not see more of them than are kept.
+#[tokio::test(flavor = "multi_thread")]
+async fn tokens_with_a_short_life_are_renewed_four_times_an_hour_at_most() {
+    let stack = TestStack::start().await;
+    let authority = Authority::start().await;
+    authority.expires_in(Some(60));
+    let id = made(&stack, &authority).await;
+    authorized(&stack, &authority, id).await;
+    for _ in 0..36 {
+        stack.clock.turn_seconds(5 * MINUTE);
+        tick(&stack).await;
+        assert_eq!(known(&stack, id).await.0, "active");
+    }
+    let renewals = authority.times("/token") - 1;
+    assert!((10..=15).contains(&renewals), "{renewals} in 3.6 hours");
+
+    // That it was not renewed in time says nothing of the consent.
+    authority.says("/mcp", 401, json!({}));
+    stack.clock.turn_seconds(16 * MINUTE);
+    tick(&stack).await;
+    for _ in 0..4 {
+        tick(&stack).await;
+    }
+    let outage = ("error".to_owned(), json!("http_error"));
+    assert_eq!(known(&stack, id).await, outage);
+}
+
+/// A check on demand, in a process that may die.
+async fn tested(watched: &Watched, id: ConnectionId) -> Option<Value> {
+    let id = id.to_string();
+    let request = Direct {
+        method: "POST",
+        path: format!("/api/mcp-connections/{id}/test"),
+        id: Some(&id),
+        headers: Vec::new(),
+        body: None,
+    };
+    let event = watched.event(&request).await;
+    let invocation = watched.invoke("native-connections-test", event);
+    let answer = watched.until_crash(invocation).await?;
+    Some(answer.expect("a function answers whatever happens"))
+}
+
+/// The authority knows the last token that it issued, and no other.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_renewal_that_breaks_off_does_not_lose_the_token() {
+    let watched = TestStack::watched().await;
+    let authority = Authority::start().await;
+    let id = made(&watched, &authority).await;
+    authorized(&watched, &authority, id).await;
+    watched.clock.turn_seconds(52 * MINUTE);
+    watched.calm();
+    tested(&watched, id).await.expect("nothing crashes");
+    let writes = watched.written();
+    let stored = writes.iter().position(|it| it.contains("PutSecretValue"));
+    let stored = stored.expect("a renewed token is stored");
+    assert_eq!(authority.times("/token"), 2);
+
+    for by_the_sweeper in [true, false] {
+        for number in stored..writes.len() {
+            let point = format!("{by_the_sweeper}, after {number} of {writes:?}");
+            watched.clock.turn_seconds(52 * MINUTE);
+            let before = authority.times("/token");
+            watched.disturb(number..number + 1, Fault::CrashAfter);
+            let ended = tested(&watched, id).await;
+            assert!(ended.is_none(), "{point}: it did not crash");
+            assert_eq!(authority.times("/token"), before + 1, "{point}");
+            watched.calm();
+            if by_the_sweeper {
+                watched.clock.turn_seconds(6 * MINUTE);
+                assert_eq!(watched.sweep().await["failed"], 0, "{point}");
+                the_row(&watched);
+            } else {
+                watched.clock.turn_seconds(MINUTE + 1);
+            }
+            let answer = tested(&watched, id).await.expect("nothing crashes");
+            assert_eq!(answer["statusCode"], 200, "{point}: {answer}");
+            assert_eq!(known(&watched, id).await.0, "active", "{point}");
+            assert_eq!(authority.times("/token"), before + 1, "{point}");
+            the_row(&watched);
+        }
+    }
+
+    // Writes that are refused or whose answer is lost, once.
+    for fault in [Fault::Throttle, Fault::LoseAnswer] {
+        for number in stored..writes.len() {
+            let point = format!("{fault:?} {number} of {writes:?}");
+            watched.clock.turn_seconds(52 * MINUTE);
+            watched.disturb(number..number + 1, fault);
+            tested(&watched, id).await.expect("nothing crashes");
+            watched.calm();
+            watched.clock.turn_seconds(6 * MINUTE);
+            assert_eq!(watched.sweep().await["failed"], 0, "{point}");
+            tested(&watched, id).await.expect("nothing crashes");
+            assert_eq!(known(&watched, id).await.0, "active", "{point}");
+            the_row(&watched);
+        }
+    }
+}
+
+/// Before anything was issued there is nothing to keep.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_renewal_that_breaks_off_before_it_began_is_undone() {
+    let watched = TestStack::watched().await;
+    let authority = Authority::start().await;
+    let id = made(&watched, &authority).await;
+    authorized(&watched, &authority, id).await;
+    watched.clock.turn_seconds(52 * MINUTE);
+    watched.disturb_where(|seen, _| match seen.operation.as_str() {
+        "PutSecretValue" => Fault::CrashBefore,
+        _ => Fault::Pass,
+    });
+    authority.says("/token", 503, json!({}));
+    tested(&watched, id).await.expect("nothing is written");
+    the_row(&watched);
+    authority.heals("/token");
+    assert!(tested(&watched, id).await.is_none(), "it did not crash");
+    watched.calm();
+    watched.clock.turn_seconds(6 * MINUTE);
+    assert_eq!(watched.sweep().await["repaired"], 1);
+    the_row(&watched);
 }
