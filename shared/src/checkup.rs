@@ -104,18 +104,7 @@ impl Checkup {
     /// Counts a check that somebody asks for, before anything is dialled. `Throttled` when there were too many within the minute:
     /// nobody is to turn us against a server, or to try passwords through us.
     pub(crate) async fn admit_request(&self, tenant: TenantId, id: ConnectionId) -> Result<()> {
-        let now = self.clock.now();
-        if self
-            .store
-            .count_request(tenant, id, now.minute(), REQUESTS_A_MINUTE)
-            .await?
-        {
-            return Ok(());
-        }
-        let wait = Timestamp::from_minute(now.minute() + 1).millis_since(now);
-        Err(Error::Throttled {
-            retry_after_seconds: u32::try_from(wait).unwrap_or(60_000).div_ceil(1000),
-        })
+        admit_request(&*self.store, &*self.clock, tenant, id).await
     }
 
     /// Tries a secret against a connection's server without storing anything.
@@ -231,6 +220,26 @@ impl Checkup {
             Err(_) => Err(Reason::InternalError),
         }
     }
+}
+
+/// Counts what somebody asks for that makes us dial a connection's server. See [`Checkup::admit_request`].
+pub(crate) async fn admit_request(
+    store: &dyn Results,
+    clock: &dyn Clock,
+    tenant: TenantId,
+    id: ConnectionId,
+) -> Result<()> {
+    let now = clock.now();
+    if store
+        .count_request(tenant, id, now.minute(), REQUESTS_A_MINUTE)
+        .await?
+    {
+        return Ok(());
+    }
+    let wait = Timestamp::from_minute(now.minute() + 1).millis_since(now);
+    Err(Error::Throttled {
+        retry_after_seconds: u32::try_from(wait).unwrap_or(60_000).div_ceil(1000),
+    })
 }
 
 /// What a check of this connection speaks to.

@@ -254,6 +254,18 @@ impl Configuration {
         Secret::document(&text).map_err(|problem| Error::invalid("/configurations", problem))
     }
 
+    /// The same without what is of use to another way of authentication only.
+    #[must_use]
+    pub fn for_method(mut self, method: Method) -> Self {
+        if method != Method::Oauth {
+            self.0.remove(HELD);
+        }
+        if method != Method::PerUserHeaders {
+            self.0.remove(USER_HEADERS);
+        }
+        self
+    }
+
     /// What it holds of OAuth; nothing but defaults where there is nothing.
     pub fn held(&self) -> Result<Held> {
         self.0.get(HELD).map_or(Ok(Held::default()), Held::read)

@@ -138,7 +138,8 @@ impl Edit {
             }
             false => kept,
         };
-        let configuration = given.over(&kept, FIELD)?;
+        // A token that nothing keeps fresh any more would stand in the way of a header that was given since.
+        let configuration = given.over(&kept, FIELD)?.for_method(method);
         wanted.details.shape = shape(&configuration);
         let (auth, secret) = configuration.into_auth(method)?;
         let is_same = |secret: &Secret| {
@@ -335,6 +336,40 @@ mod tests {
         assert_eq!(Some(again.details.trust), trust);
         let none = wider(json!({ "custom_headers": null })).unwrap();
         assert!(matches!(none.secret, Given::Removal));
+    }
+
+    #[test]
+    fn another_method_leaves_behind_what_belongs_to_the_one_before() {
+        let all = json!({
+            "custom_headers": { "a": "1" }, "user_headers": { "u": "sample" }, "oauth": { "client_id": "c" },
+        });
+        let header = json!({ "custom_headers": { "Authorization": "Bearer new" } });
+        for (method, kept) in [
+            (Method::Oauth, ["custom_headers", "oauth"].as_slice()),
+            (Method::PerUserHeaders, &["custom_headers", "user_headers"]),
+            (Method::OauthAuto, &["custom_headers"]),
+        ] {
+            let (row, _) = made(Method::Headers, json!({ "token": "t" }));
+            let stored = Secret::document(&all.to_string()).unwrap();
+            let changed = edit(None, Some(method)).apply(&row, Some(&stored)).unwrap();
+            let held: Value = serde_json::from_str(exposed(&changed).unwrap()).unwrap();
+            let names: Vec<_> = held.as_object().unwrap().keys().collect();
+            assert_eq!(names, kept, "{method:?}");
+            let shape = changed.details.shape.unwrap().0;
+            assert_eq!(shape.as_object().unwrap().len(), kept.len());
+        }
+        let (mut row, _) = made(Method::Headers, json!({ "token": "t" }));
+        row.auth = Auth::Configured {
+            method: Method::Oauth,
+        };
+        let stored = json!({ "oauth": { "client_id": "c" } }).to_string();
+        let stored = Secret::document(&stored).unwrap();
+        let changed = edit(Some(header), Some(Method::Headers)).apply(&row, Some(&stored));
+        let changed = changed.unwrap();
+        assert_eq!(
+            (&changed.auth, exposed(&changed)),
+            (&Auth::Bearer, Some("new"))
+        );
     }
 
     #[test]

@@ -18,10 +18,11 @@ use super::{
 };
 use crate::{
     audit::Action,
+    checkup::admit_request,
     configuration::Configuration,
     connection::Connection,
     error::{Error, Noun, Result, busy_if_stale},
-    ports::{AuthorizationServers, Flows},
+    ports::{AuthorizationServers, Flows, Results},
     signing::Signer,
 };
 
@@ -29,8 +30,8 @@ use crate::{
 const STATE: &str = "oauth state";
 const VERIFIER: &str = "oauth verifier";
 
-/// How often tokens are kept again when somebody else changed the connection in between.
-const ATTEMPTS: u32 = 3;
+/// How often tokens are kept again when somebody else is at work on the connection, with a second in between: consent was given, and a code is good once.
+const ATTEMPTS: u32 = 10;
 
 /// Asking for consent with a code, as it comes back.
 pub type Answer = BTreeMap<String, String>;
@@ -42,7 +43,7 @@ pub struct Authorizations<S> {
     pub signer: Signer,
 }
 
-impl<S: Flows> Authorizations<S> {
+impl<S: Flows + Results> Authorizations<S> {
     /// Finds out where consent is given, registers a client where there is none, and says where to go. Whoever opens the link again starts again.
     pub async fn start(&self, token: &str) -> Result<String> {
         let flow = self.named(START, token).await?;
@@ -57,6 +58,9 @@ impl<S: Flows> Authorizations<S> {
 
     async fn lead_on(&self, flow: &Flow) -> Result<String> {
         let connection = self.connection_of(flow).await?;
+        // The link needs no key, and whoever has it is not to turn us against a server either.
+        let clock = &*self.consents.registry.clock;
+        admit_request(&self.consents.store, clock, flow.tenant, connection.id).await?;
         let (configuration, held) = self.consents.held(&connection).await?;
         let endpoints = self
             .servers
@@ -64,8 +68,18 @@ impl<S: Flows> Authorizations<S> {
             .await
             .map_err(Error::NotAuthorized)?;
         let scopes = asked_scopes(&held, &endpoints);
+        if held.is_bound_elsewhere(&endpoints) {
+            return Err(Error::NotAuthorized(Trouble::ConnectionChanged));
+        }
         let client = match held.client(&endpoints, &flow.redirect_uri) {
-            Some(client) => client,
+            Some(client) => {
+                if held.is_to_be_bound() {
+                    let held = held.bound_to(&endpoints);
+                    self.keep_client(flow, &connection, configuration.holding(&held)?)
+                        .await?;
+                }
+                client
+            }
             None => {
                 let client = self
                     .servers
@@ -191,8 +205,20 @@ impl<S: Flows> Authorizations<S> {
             token_scopes: held.scopes(),
             ..flow.at_stage(Stage::Authorized)
         };
-        busy_if_stale(self.consents.store.exchange(flow, &authorized, None).await)?;
-        Ok(authorized)
+        match self.consents.store.exchange(flow, &authorized, None).await {
+            Err(Error::Stale) => Err(self.overtaken(flow).await?),
+            stored => stored.map(|()| authorized),
+        }
+    }
+
+    /// What it means that somebody else changed a flow while its tokens were put in use. Whoever ended it wants none of them used.
+    async fn overtaken(&self, flow: &Flow) -> Result<Error> {
+        let now = self.consents.store.flow(flow.tenant, flow.id).await?;
+        if now.is_none_or(|now| now.stage != Stage::Revoked) {
+            return Ok(Error::Busy);
+        }
+        self.consents.forget_tokens(&flow.author, flow).await?;
+        Ok(Error::Conflict("the authorization was revoked"))
     }
 
     async fn keep_tokens(
@@ -201,24 +227,35 @@ impl<S: Flows> Authorizations<S> {
         from: &TokenEndpoint,
         issued: &Issued,
     ) -> Result<Held> {
+        let clock = &self.consents.registry.clock;
         for _ in 0..ATTEMPTS {
-            let connection = self.connection_of(flow).await?;
-            let (configuration, held) = self.consents.held(&connection).await?;
-            let now = self.consents.registry.clock.now();
-            let held = held.with_tokens(issued, from, flow.id, now);
-            match self
-                .consents
-                .exchange_credential(&flow.author, &connection, configuration.holding(&held)?)
-                .await
-            {
-                Err(Error::Stale) => {}
-                kept => return kept.map(|()| held),
+            match self.keep_tokens_once(flow, from, issued).await {
+                Err(Error::Stale | Error::Busy) => {
+                    clock.sleep_until(clock.now().plus_seconds(1)).await;
+                }
+                kept => return kept,
             }
         }
         Err(Error::Busy)
     }
 
-    /// Keeps a client that was just registered. That changes nothing of what is sent to the server.
+    async fn keep_tokens_once(
+        &self,
+        flow: &Flow,
+        from: &TokenEndpoint,
+        issued: &Issued,
+    ) -> Result<Held> {
+        let connection = self.connection_of(flow).await?;
+        let (configuration, held) = self.consents.held(&connection).await?;
+        let now = self.consents.registry.clock.now();
+        let held = held.with_tokens(issued, from, flow.id, now);
+        self.consents
+            .exchange_credential(&flow.author, &connection, configuration.holding(&held)?)
+            .await?;
+        Ok(held)
+    }
+
+    /// Keeps a client that was just registered, or where it is good. That changes nothing of what is sent to the server.
     async fn keep_client(
         &self,
         flow: &Flow,
@@ -267,9 +304,7 @@ impl<S: Flows> Authorizations<S> {
             .await
         {
             Err(Error::NotFound(_)) => Err(changed),
-            Ok(found) if found.server_url != flow.server_url || demand_oauth(&found).is_err() => {
-                Err(changed)
-            }
+            Ok(found) if !flow.is_for(&found) || demand_oauth(&found).is_err() => Err(changed),
             found => found,
         }
     }

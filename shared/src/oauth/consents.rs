@@ -10,7 +10,7 @@ use crate::{
     configuration::Configuration,
     connection::{Connection, ConnectionId, Method},
     credential::Secret,
-    error::{Error, Noun, Result, busy_if_stale},
+    error::{Error, Noun, Result},
     ports::Flows,
     registry::{Registry, Wanted},
     signing::Signer,
@@ -55,6 +55,7 @@ impl<S: Flows> Consents<S> {
             id: FlowId::new(self.registry.ids.random()?),
             connection: connection.id,
             server_url: connection.server_url.clone(),
+            trust: connection.details.trust.clone(),
             author: by.clone(),
             stage: Stage::Pending,
             trouble: None,
@@ -117,16 +118,37 @@ impl<S: Flows> Consents<S> {
     }
 
     /// Ends a flow. Where the connection's tokens come from it they are forgotten; the client stays, to ask for others.
+    ///
+    /// It is marked first: then tokens that are put in use at this moment are forgotten by whoever does that. Asked again, it finishes what broke off.
     pub async fn revoke(&self, by: &Author, tenant: TenantId, id: FlowId) -> Result<()> {
-        let flow = self.flow(tenant, id).await?;
         for _ in 0..ATTEMPTS {
-            let connection = match self.registry.current(tenant, flow.connection, None).await {
-                Err(Error::NotFound(_)) => break,
+            let flow = self.flow(tenant, id).await?;
+            if flow.stage != Stage::Revoked {
+                let revoked = flow.at_stage(Stage::Revoked);
+                match self.store.exchange(&flow, &revoked, None).await {
+                    Err(Error::Stale) => continue,
+                    marked => marked?,
+                }
+            }
+            return self.forget_tokens(by, &flow).await;
+        }
+        Err(Error::Busy)
+    }
+
+    /// Forgets the tokens that come from a flow, where they are in use.
+    pub(super) async fn forget_tokens(&self, by: &Author, flow: &Flow) -> Result<()> {
+        for _ in 0..ATTEMPTS {
+            let connection = match self
+                .registry
+                .current(flow.tenant, flow.connection, None)
+                .await
+            {
+                Err(Error::NotFound(_)) => return Ok(()),
                 found => found?,
             };
             let (configuration, held) = self.held(&connection).await?;
-            if held.config_id != Some(id) {
-                break;
+            if held.config_id != Some(flow.id) {
+                return Ok(());
             }
             let configuration = configuration.holding(&held.without_tokens())?;
             match self
@@ -134,17 +156,10 @@ impl<S: Flows> Consents<S> {
                 .await
             {
                 Err(Error::Stale) => {}
-                forgotten => {
-                    forgotten?;
-                    break;
-                }
+                forgotten => return forgotten,
             }
         }
-        if flow.stage == Stage::Revoked {
-            return Ok(());
-        }
-        let revoked = flow.at_stage(Stage::Revoked);
-        busy_if_stale(self.store.exchange(&flow, &revoked, None).await)
+        Err(Error::Busy)
     }
 
     /// Puts a credential in the place of another one. What is checked is another thing from now on.

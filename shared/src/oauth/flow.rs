@@ -8,10 +8,11 @@ use serde::{Deserialize, Serialize};
 use super::{Endpoints, Trouble};
 use crate::{
     audit::Author,
-    connection::{ConnectionId, ServerUrl},
+    connection::{Connection, ConnectionId, ServerUrl},
     tenant::TenantId,
     text::uuid_id,
     timestamp::Timestamp,
+    trust::Trust,
 };
 
 uuid_id! {
@@ -74,6 +75,9 @@ pub struct Flow {
     pub connection: ConnectionId,
     /// Where the connection's server was when the flow began: a token is for no other.
     pub server_url: ServerUrl,
+    /// Whom the connection believed then: a token is for nobody else either.
+    #[serde(default, skip_serializing_if = "Trust::is_public")]
+    pub trust: Trust,
     /// Who began it. What comes of it is done in his name.
     pub author: Author,
     pub stage: Stage,
@@ -95,6 +99,12 @@ pub struct Flow {
 }
 
 impl Flow {
+    /// Whether a connection is still where it was when the flow began, and nobody is believed in its server's place who was not believed then.
+    pub(super) fn is_for(&self, connection: &Connection) -> bool {
+        connection.server_url == self.server_url
+            && !connection.details.trust.is_wider_than(&self.trust)
+    }
+
     pub fn status(&self, now: Timestamp) -> Status {
         match self.stage {
             Stage::Pending | Stage::Exchanging if self.until <= now => Status::Expired,

@@ -44,6 +44,22 @@ struct Registered {
     redirect_uri: String,
 }
 
+/// The authorization server that a client which was arranged is good at.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+struct Bound {
+    authorization_endpoint: String,
+    token_endpoint: String,
+}
+
+impl Bound {
+    fn to(endpoints: &Endpoints) -> Self {
+        Self {
+            authorization_endpoint: endpoints.authorization.clone(),
+            token_endpoint: endpoints.token.clone(),
+        }
+    }
+}
+
 /// Tokens, and how they are renewed.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
 struct Tokens {
@@ -64,6 +80,8 @@ pub struct Held {
     pub arranged: Arranged,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     registered: Option<Registered>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    bound: Option<Bound>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     tokens: Option<Tokens>,
     /// The flow that the tokens come from.
@@ -114,6 +132,9 @@ impl Held {
     /// The client to use at these endpoints, to come back to `redirect_uri`; none where one has to be registered first.
     pub fn client(&self, endpoints: &Endpoints, redirect_uri: &str) -> Option<OauthClient> {
         if let Some(id) = &self.arranged.client_id {
+            if self.is_bound_elsewhere(endpoints) {
+                return None;
+            }
             let secret = self.arranged.client_secret.as_deref().map(secret);
             return Some(OauthClient {
                 id: id.clone(),
@@ -135,6 +156,31 @@ impl Held {
             secret: registered.client_secret.as_deref().map(secret),
             authentication: registered.authentication,
         })
+    }
+
+    /// Whether the client that was arranged is another authorization server's: what is found out can change, and its secret goes to the first alone.
+    pub fn is_bound_elsewhere(&self, endpoints: &Endpoints) -> bool {
+        let bound = self.bound.as_ref();
+        bound.is_some_and(|bound| *bound != Bound::to(endpoints))
+    }
+
+    /// Whether a client was arranged, and not where it is good.
+    pub const fn is_to_be_bound(&self) -> bool {
+        let Arranged {
+            client_id,
+            authorize_url,
+            token_url,
+            ..
+        } = &self.arranged;
+        let is_named = authorize_url.is_some() && token_url.is_some();
+        client_id.is_some() && !is_named && self.bound.is_none()
+    }
+
+    /// The same, bound to the authorization server that was found.
+    #[must_use]
+    pub fn bound_to(mut self, endpoints: &Endpoints) -> Self {
+        self.bound = Some(Bound::to(endpoints));
+        self
     }
 
     /// Whether there is a client already, so that consent can be asked for again.
@@ -361,9 +407,16 @@ mod tests {
             client_secret: Some("s".to_owned()),
             ..Arranged::default()
         });
+        assert!(arranged.is_to_be_bound());
         let found = arranged.client(&endpoints("as.example.com"), "x").unwrap();
         assert_eq!(found.id, "mine");
         assert_eq!(found.authentication, ClientAuthentication::ClientSecretPost);
+        let bound = arranged.bound_to(&endpoints("as.example.com"));
+        let bound = Held::read(&bound.write().unwrap()).unwrap();
+        assert!(
+            !bound.is_to_be_bound() && bound.client(&endpoints("as.example.com"), "x").is_some()
+        );
+        assert!(bound.client(&endpoints("evil.example.com"), "x").is_none());
     }
 
     #[test]

@@ -188,11 +188,9 @@ mod tests {
 
     /// Seconds after it was issued that a token of this life is first renewed.
     fn wanted_after(life: i64, check_interval: u32, knows_its_begin: bool) -> i64 {
-        let held = Held {
-            expires_at: Some(NOW.plus_seconds(life)),
-            issued_at: knows_its_begin.then_some(NOW),
-            ..Held::default()
-        };
+        let mut held = Held::default();
+        held.expires_at = Some(NOW.plus_seconds(life));
+        held.issued_at = knows_its_begin.then_some(NOW);
         let row = row(check_interval);
         let wanted = |after: &i64| is_wanted(&row, &held, NOW, NOW.plus_seconds(*after));
         (0..).find(wanted).unwrap()

@@ -21,6 +21,8 @@ async fn what_is_wrong_is_refused_by_name() {
         (json!({ "client_secret": "s" }), "client_secret"),
         (json!({ "authorize_url": "javascript:x" }), "authorize_url"),
         (json!({ "token_url": "https://u:p@h/" }), "token_url"),
+        (json!({ "authorize_url": "https://h/a" }), "token_url"),
+        (json!({ "token_url": "https://h/t" }), "authorize_url"),
         (
             json!({ "registration_url": "/register" }),
             "registration_url",
@@ -55,6 +57,7 @@ async fn what_is_secret_goes_in_and_does_not_come_out() {
         "client_id": { "value": "the-client-id", "env_var": "", "from_env": false },
         "client_secret": "the-client-secret",
         "authorize_url": "https://as.example.com/authorize",
+        "token_url": "https://as.example.com/token",
         "scopes": ["a", "b"],
     });
     let answer = api.post("/api/mcp/client", &client(config)).await;

@@ -60,6 +60,23 @@ pub fn arranged(
     if arranged.client_secret.is_some() && arranged.client_id.is_none() {
         inner.problem("client_secret", "goes with client_id only");
     }
+    // One alone would be mixed with what somebody else says of the other.
+    for (given, missing, problem) in [
+        (
+            &arranged.authorize_url,
+            (&arranged.token_url, "token_url"),
+            "is required where authorize_url is given",
+        ),
+        (
+            &arranged.token_url,
+            (&arranged.authorize_url, "authorize_url"),
+            "is required where token_url is given",
+        ),
+    ] {
+        if given.is_some() && missing.0.is_none() {
+            inner.problem(missing.1, problem);
+        }
+    }
     match inner.finish(Some(arranged)) {
         Ok(arranged) => (arranged != Arranged::default()).then_some(arranged),
         Err(Error::Invalid(problems)) => {

@@ -123,10 +123,11 @@ fn asking(peers: &OauthPeers, at: &TokenEndpoint, grant: &[(&str, &str)]) -> Res
 fn refusal(fetched: &Fetched) -> Trouble {
     let members = object(fetched).unwrap_or_default();
     match (fetched.status.as_u16(), text(&members, "error")) {
-        (401, _) | (400, Some("invalid_grant" | "unauthorized_client" | "invalid_client")) => {
+        (400 | 401, Some("invalid_grant" | "unauthorized_client" | "invalid_client")) => {
             Trouble::Refused
         }
-        (408 | 429 | 500.., _) => Trouble::Unreachable,
+        // A proxy in between says 401 too.
+        (401 | 408 | 429 | 500.., _) => Trouble::Unreachable,
         _ => Trouble::Malformed,
     }
 }
@@ -240,7 +241,10 @@ mod tests {
         for (status, body, expected) in [
             (400, r#"{"error":"invalid_grant"}"#, Trouble::Refused),
             (400, r#"{"error":"unauthorized_client"}"#, Trouble::Refused),
-            (401, "", Trouble::Refused),
+            (401, r#"{"error":"invalid_client"}"#, Trouble::Refused),
+            (401, "", Trouble::Unreachable),
+            (401, "<html>Unauthorized</html>", Trouble::Unreachable),
+            (401, r#"{"error":"Unauthorized"}"#, Trouble::Unreachable),
             (400, r#"{"error":"invalid_request"}"#, Trouble::Malformed),
             (400, "nonsense", Trouble::Malformed),
             (302, "", Trouble::Malformed),
