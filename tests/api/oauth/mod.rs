@@ -1,6 +1,7 @@
 //! OAuth for clients with one token: from the link that somebody opens to a connection that works, and stays working.
 
 mod arranged;
+mod between;
 mod flow;
 mod renewal;
 mod trouble;
