@@ -298,8 +298,9 @@ impl Registry {
                 Err(error) => return Err(error),
                 Ok(()) => {
                     return match self.settle(&leaving).await {
-                        // One of its users is bringing a credential at this moment. Nobody sees the connection any more, and the sweeper does the rest.
-                        Err(Error::Busy) => Ok(()),
+                        // One of its users is bringing a credential at this moment, or what is left is too much for now. Nobody sees the connection any
+                        // more, and the sweeper does the rest.
+                        Err(Error::Busy | Error::Stale | Error::Unavailable(_)) => Ok(()),
                         settled => settled,
                     };
                 }

@@ -118,7 +118,7 @@ impl<S: UserSessions + Servers + Integrations> Sessions<S> {
     /// Asks a user for what he is to bring. What he brought before stays in use meanwhile.
     pub async fn invite(
         &self,
-        by: &Author,
+        (caller, by): (&Caller, &Author),
         connection: &Connection,
         workspace: WorkspaceId,
         user: UserId,
@@ -131,6 +131,10 @@ impl<S: UserSessions + Servers + Integrations> Sessions<S> {
                 .user_connection(connection.tenant, server, user)
                 .await?;
             if let Some(row) = there {
+                // Begun in a workspace that the caller does not reach, so it is not his to renew.
+                if !reaches(caller, &row) {
+                    return Err(Error::NotFound(Noun::Member));
+                }
                 match self.invite_again(by, &row).await {
                     Err(Error::Stale) => continue,
                     asked => return asked,

@@ -85,7 +85,14 @@ async fn workspace_of(
 ) -> Result<WorkspaceId> {
     let workspace = named_workspace(&app.store()?, &call.caller, named).await?;
     let workspace = workspace.map(|workspace| workspace.id);
-    workspace.or(connection.workspace).ok_or_else(|| {
+    let own = connection.workspace;
+    if own.is_some() && workspace.is_some() && own != workspace {
+        return Err(Error::invalid(
+            "/workspace_id",
+            "is not the workspace that the client belongs to",
+        ));
+    }
+    workspace.or(own).ok_or_else(|| {
         Error::invalid(
             "/workspace_id",
             "is required with an API key of the organisation: the workspace that the user is a member of",

@@ -322,6 +322,36 @@ async fn what_is_asked_of_users_changes_and_sessions_say_so() {
     assert_eq!(stored::user_connections(&stored::items(&stack.stack)), []);
 }
 
+/// What was begun in one workspace is no affair of another's, and a client that belongs to one is no affair of others' users.
+#[tokio::test]
+async fn a_workspace_asks_its_own_users_for_what_it_reaches() {
+    let stack = TestStack::start().await;
+    let (peer, api) = (picky().await, stack.api());
+    let workspace = json!({ "name": "elsewhere", "users": [OTHER] });
+    let made = stack
+        .portkey()
+        .post("/v1/admin/workspaces", &workspace)
+        .await;
+    let elsewhere = made.json()["id"].as_str().unwrap().to_owned();
+    let id = create(&api, &client("per_user", &peer.url)).await;
+    let path = format!("{CLIENT}/{id}/sessions");
+    let there = json!({ "user_id": OTHER, "workspace_id": elsewhere });
+    ok(&api.post(&path, &there).await);
+    let before = listed(&api, "").await;
+    let service = stack.with_key(&stack.acme().workspace_service_key);
+    let asked = service.post(&path, &json!({ "user_id": OTHER })).await;
+    assert!(matches!(asked.status, 403 | 404), "{asked:?}");
+    assert_eq!(listed(&api, "").await, before);
+
+    let integration = json!({ "name": "of one", "url": peer.url, "auth_type": "headers", "transport": "http", "workspace_id": "ws-default" });
+    let made = stack
+        .portkey()
+        .post("/v1/mcp-integrations", &integration)
+        .await;
+    let path = format!("{CLIENT}/{}/sessions", made.json()["id"].as_str().unwrap());
+    wrong(&api.post(&path, &there).await, "workspace_id");
+}
+
 #[tokio::test]
 async fn a_user_knows_of_his_own_sessions_and_the_organisation_of_all() {
     let stack = TestStack::start().await;

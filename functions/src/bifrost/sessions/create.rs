@@ -32,7 +32,7 @@ async fn handle(app: App, call: Call) -> Result<Reply> {
 
     let row = app
         .sessions()?
-        .invite(&call.author, &connection, workspace, user)
+        .invite((&call.caller, &call.author), &connection, workspace, user)
         .await?;
 
     Reply::ok(&begun(&row, &origin))
