@@ -17,28 +17,40 @@ from common import KEPT, OTHER, PEER, dialled, is_alone, is_valid, operation_id
 
 CLIENT = "/api/mcp/client"
 KEYS = "/api/governance/virtual-keys"
+SESSIONS = "/api/mcp/sessions"
+BROUGHT = "/api/mcp/per-user-headers"
 
 # What the `id` in a path is the id of: the first that the path begins with.
 NOUNS = {
     f"{CLIENT}/{{id}}/verify-headers": "per-user client",
+    f"{CLIENT}/{{id}}/sessions": "per-user client",
     f"{CLIENT}/{{id}}/reauthorize": "oauth client",
     f"{CLIENT}/{{id}}/complete-oauth": "authorization",
     "/api/oauth/config/": "authorization",
     f"{CLIENT}/": "client",
     f"{KEYS}/": "key",
+    f"{SESSIONS}/": "session",
+    f"{BROUGHT}/flows/": "session",
+    f"{BROUGHT}/credential/": "credential",
 }
 
-# What ends something, so that nothing can be asked about it any more.
-ENDINGS = {"deleteClient", "deleteVirtualKey", "revokeOauth"}
+# What ends something, so that nothing can be asked about it any more. Who has brought what he was asked for is asked for nothing.
+ENDINGS = {"deleteClient", "deleteVirtualKey", "revokeOauth", "deleteSession", "submitHeaders", "deleteHeaders"}
+
+# What nobody does for a user comes with his own key.
+OF_THE_USER = {"submitHeaders"}
 
 AUTHORITY = (Path(__file__).parents[2] / "shared/src/trust/tests/acme.pem").read_text()
 USER_HEADER = "x-key-of-a-user"
+
+# Who is asked for it.
+ASKED = {"user_id": KEPT["user"], "workspace_id": "ws-default"}
 
 # Enough of them that what one change leaves behind is not in the way of all others.
 SPARE = 3
 
 # What a change may repeat and not alter.
-FIXED = ["client_id", "connection_type", "auth_type", "connection_string", "stdio_config", "oauth_config_id"]
+FIXED = ["client_id", "connection_type", "auth_type", "connection_string", "stdio_config", "oauth_config_id", "created_at"]
 
 NUMBERS = itertools.count(1)
 
@@ -88,9 +100,9 @@ def plain(identifier):
     return re.sub("[^0-9a-z]", "", str(identifier).lower())
 
 
-def ask(method, path, body=None):
+def ask(method, path, body=None, key=KEPT["key"]):
     data = None if body is None else json.dumps(body).encode()
-    headers = {"authorization": f"Bearer {KEPT['key']}", "content-type": "application/json"}
+    headers = {"authorization": f"Bearer {key}", "content-type": "application/json"}
     with urllib.request.urlopen(urllib.request.Request(KEPT["base"] + path, data, headers, method=method)) as answer:
         return json.load(answer)
 
@@ -109,12 +121,28 @@ def key():
     return ask("POST", KEYS, {"name": "Made before", "mcp_configs": granted})["virtual_key"]["id"]
 
 
+def per_user_client():
+    return made(auth_type="per_user_headers", per_user_header_keys=[USER_HEADER])["mcp_client_id"]
+
+
+def session():
+    """A user has one for each client."""
+    return ask("POST", f"{CLIENT}/{per_user_client()}/sessions", ASKED)["session_id"]
+
+
+def credential():
+    brought = {"headers": {USER_HEADER: "a-key-for-tests"}}
+    return ask("PUT", f"{BROUGHT}/flows/{session()}", brought, KEPT["users"][KEPT["key"]])["credential_id"]
+
+
 MAKERS = {
     "client": client,
-    "per-user client": lambda: made(auth_type="per_user_headers", per_user_header_keys=[USER_HEADER])["mcp_client_id"],
+    "per-user client": per_user_client,
     "oauth client": lambda: made(auth_type="oauth")["mcp_client_id"],
     "authorization": lambda: made(auth_type="oauth")["oauth_config_id"],
     "key": key,
+    "session": session,
+    "credential": credential,
 }
 
 
@@ -159,6 +187,12 @@ def reaching(case, number):
         body["tls_config"] = {**body["tls_config"], "ca_cert_pem": AUTHORITY}
     if operation_id(case) == "verifyHeaders":
         body["user_headers"] = {USER_HEADER: next(iter(body["user_headers"].values()), "a-key-for-tests")}
+    if operation_id(case) == "submitHeaders":
+        body["headers"] = {USER_HEADER: next(iter(body["headers"].values()), "a-key-for-tests")}
+    if operation_id(case) == "createSession":
+        body.update(ASKED)
+    if operation_id(case) == "updateVirtualKey" and body.get("id"):
+        body["id"] = case.path_parameters["id"]
     if operation_id(case) == "updateClient":
         body.update(repeated(case.path_parameters["id"], body))
     return body
@@ -181,7 +215,16 @@ def repeated(identifier, members):
 
 
 def prepare(case, kwargs):
-    pass
+    # Who comes without a key, or with one that is made up, stays as he is.
+    key = (case.headers or {}).get("Authorization", "").removeprefix("Bearer ")
+    if operation_id(case) not in OF_THE_USER or key not in KEPT["users"]:
+        return
+
+    def with_own_key(request):
+        request.headers["authorization"] = f"Bearer {KEPT['users'][key]}"
+        return request
+
+    kwargs["auth"] = with_own_key
 
 
 def other(case):
@@ -219,7 +262,14 @@ GRANTED = [
 SWITCHED_OFF = ("disabled", "is true: enable the client first")
 STATE_PROBLEMS = {
     "listClients": [("cursor", "is not one that was handed out for this list"), (".*", "is not known")],
-    "createClient": [TWICE, *TOOLS, *TRUST, ("oauth_config.client_secret", "goes with client_id only"), ("per_user_header_keys", "is required for auth_type per_user_headers|must have at least one name")],
+    "createClient": [
+        TWICE,
+        *TOOLS,
+        *TRUST,
+        ("oauth_config.client_secret", "goes with client_id only"),
+        ("oauth_config.server_url", "must be connection_string, or be left out"),
+        ("per_user_header_keys", "is required for auth_type per_user_headers|must have at least one name"),
+    ],
     "updateClient": [
         TWICE,
         *TOOLS,
@@ -236,8 +286,15 @@ STATE_PROBLEMS = {
         ("auth_type", "is not per_user_headers, so users bring no headers that there could be samples of"),
         ("user_headers.*", "is not one of per_user_header_keys|is required|is given twice|is masked, and no value is stored for it"),
     ],
+    # Who asks, whom and for what.
+    "createSession": [
+        ("id", "names a client whose users bring no headers of their own"),
+        ("user_id", "is required"),
+        ("workspace_id", "is required with an API key of the organisation: the workspace that the user is a member of"),
+    ],
+    "submitHeaders": [("headers\\..*", "is not asked for|is required|is given twice")],
     "createVirtualKey": GRANTED_BY_KEY,
-    "updateVirtualKey": GRANTED_BY_KEY,
+    "updateVirtualKey": [*GRANTED_BY_KEY, ("id", "cannot be changed")],
     # Which clients use OAuth, and whether somebody has consented.
     "reauthorizeClient": [("id", "names a client that does not use OAuth")],
     "completeOauth": [("id", "is not authorized yet")],
