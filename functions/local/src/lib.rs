@@ -3,6 +3,7 @@
 //! [`stack`] puts it together. [`gateway`] is API Gateway, [`host`] is Lambda, [`schedule`] is `EventBridge`, [`dynamodb`] and
 //! [`secrets_manager`] are what their names say; [`template`] reads the one list of all of it. Nothing of the product is in here.
 
+pub mod ahead;
 pub mod ambient;
 pub mod demo;
 pub mod dynamodb;

@@ -6,10 +6,11 @@
     reason = "a command speaks to whoever started it"
 )]
 
-use std::{net::IpAddr, path::PathBuf, process::ExitCode, time::Duration};
+use std::{net::IpAddr, path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
 
 use clap::Parser;
 use local::{
+    ahead::Ahead,
     demo,
     stack::{Failure, Options, Stack},
 };
@@ -46,6 +47,9 @@ struct Arguments {
     /// Let connections ask that their server's certificate is not verified.
     #[arg(long)]
     allow_insecure_tls: bool,
+    /// Live so many seconds ahead of the system's clock.
+    #[arg(long, value_name = "SECONDS", default_value_t = 0)]
+    ahead: u32,
 }
 
 fn seconds(text: &str) -> Result<f64, String> {
@@ -87,6 +91,7 @@ async fn run(arguments: Arguments) -> Result<(), Failure> {
         demo_server: true,
         strict: arguments.strict,
         insecure_tls: arguments.allow_insecure_tls,
+        clock: Arc::new(Ahead(arguments.ahead)),
         ..Options::default()
     })
     .await?;
