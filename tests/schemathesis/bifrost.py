@@ -268,6 +268,7 @@ STATE_PROBLEMS = {
         *TRUST,
         ("oauth_config.client_secret", "goes with client_id only"),
         ("oauth_config.server_url", "must be connection_string, or be left out"),
+        ("oauth_config.(authorize|token)_url", "is required where (authorize|token)_url is given"),
         ("per_user_header_keys", "is required for auth_type per_user_headers|must have at least one name"),
         ("user_headers", "goes with auth_type per_user_headers only"),
         ("user_headers\\..*", "is not one of per_user_header_keys|is required|is given twice|is masked, and no value is stored for it"),
