@@ -122,10 +122,5 @@ fn message(error: &Error, problems: &[Problem]) -> String {
 
 /// What is to be done, in the words of this vocabulary; nothing where waiting is all there is to do.
 pub fn remedy(reason: Reason) -> Option<String> {
-    let remedy = reason.remedy()?;
-    Some(
-        remedy
-            .replace("serverUrl", "connection_string")
-            .replace("authType", "auth_type"),
-    )
+    reason.remedy_naming("connection_string", "auth_type")
 }

@@ -374,6 +374,8 @@ pub enum Transport {
 }
 
 impl Transport {
+    pub const ALL: [Self; 4] = [Self::Http, Self::Sse, Self::Stdio, Self::Inprocess];
+
     pub const fn word(self) -> &'static str {
         match self {
             Self::Http => "http",

@@ -148,6 +148,16 @@ impl Reason {
         )
     }
 
+    /// The same in a vocabulary that calls the address and the way of authentication something else.
+    pub fn remedy_naming(self, address: &str, auth_type: &str) -> Option<String> {
+        let remedy = self.remedy()?;
+        Some(
+            remedy
+                .replace("serverUrl", address)
+                .replace("authType", auth_type),
+        )
+    }
+
     /// What the tenant has to do; nothing where waiting is all there is to do.
     pub const fn remedy(self) -> Option<&'static str> {
         Some(match self {

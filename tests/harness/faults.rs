@@ -17,7 +17,7 @@ use local::{
 use serde_json::{Value, json};
 use tokio::{net::TcpListener, task::JoinSet};
 
-use crate::stack::TestStack;
+use crate::{client::Answer, stack::TestStack};
 
 /// Operations that change nothing.
 const READS: [&str; 11] = [
@@ -261,4 +261,36 @@ fn name_of(seen: &SeenRequest) -> String {
     };
     let by = seen.access_key_id.as_deref().unwrap_or("nobody");
     format!("{service} {} by {by}", seen.operation)
+}
+
+/// Lets `first` happen whole just before the write of `function` that `is_meant`, and gives what came of both.
+pub async fn between(
+    watched: &Watched,
+    function: &'static str,
+    is_meant: impl Fn(&SeenRequest) -> bool + Send + Sync + 'static,
+    second: impl Future<Output = Answer>,
+    first: impl Future<Output = Answer> + Send + 'static,
+) -> (Answer, Answer) {
+    let waiting = Mutex::new(Some(first.boxed()));
+    let answer: Arc<Mutex<Option<Answer>>> = Arc::default();
+    let kept = Arc::clone(&answer);
+    watched.disturb_where(move |seen, _| {
+        let is_it = seen.access_key_id.as_deref() == Some(function) && is_meant(seen);
+        let first = is_it.then(|| locked(&waiting).take()).flatten();
+        if let Some(first) = first {
+            let now = tokio::runtime::Handle::current();
+            let done = tokio::task::block_in_place(|| now.block_on(first));
+            *locked(&kept) = Some(done);
+        }
+        Fault::Pass
+    });
+    let asked = second.await;
+    watched.calm();
+    let first = locked(&answer).take();
+    (first.expect("the two did not meet"), asked)
+}
+
+/// Whether a write is a transaction.
+pub fn is_transaction(seen: &SeenRequest) -> bool {
+    seen.operation == "TransactWriteItems"
 }

@@ -63,12 +63,7 @@ pub fn sentence(reason: Reason) -> String {
 
 /// What is to be done, in the words of this vocabulary; nothing where waiting is all there is to do.
 pub fn remedy(reason: Reason) -> Option<String> {
-    let remedy = reason.remedy()?;
-    Some(
-        remedy
-            .replace("serverUrl", "url")
-            .replace("authType", "auth_type"),
-    )
+    reason.remedy_naming("url", "auth_type")
 }
 
 const fn is_failure(reason: Reason) -> bool {

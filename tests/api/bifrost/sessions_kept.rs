@@ -1,13 +1,10 @@
 //! What users bring is kept whole or not at all, and goes with whatever it is for, however the two meet.
 
-use std::sync::{
-    Arc, Mutex,
-    atomic::{AtomicBool, Ordering},
-};
+use std::sync::Arc;
 
 use harness::{
     client::Answer,
-    faults::{Direct, Watched},
+    faults::{self, Direct, Watched, is_transaction},
     peers::Peer,
     stack::TestStack,
     stored,
@@ -179,26 +176,11 @@ async fn between<F>(
 where
     F: Future<Output = Answer> + Send,
 {
-    let met = AtomicBool::new(false);
-    let answer: Arc<Mutex<Option<Answer>>> = Arc::default();
-    let (stack, kept) = (Arc::clone(watched), Arc::clone(&answer));
-    watched.disturb_where(move |seen, _| {
-        let is_it = seen.access_key_id.as_deref() == Some(function) && is_meant(seen);
-        if is_it && !met.swap(true, Ordering::SeqCst) {
-            let now = tokio::runtime::Handle::current();
-            let done = tokio::task::block_in_place(|| now.block_on(first(Arc::clone(&stack))));
-            *kept.lock().unwrap() = Some(done);
-        }
-        Fault::Pass
-    });
-    let asked = second.await;
-    watched.calm();
-    let first = answer.lock().unwrap().take();
-    (first.expect("the two did not meet"), asked)
-}
-
-fn is_transaction(seen: &SeenRequest) -> bool {
-    seen.operation == "TransactWriteItems"
+    let stack = Arc::clone(watched);
+    faults::between(watched, function, is_meant, second, async move {
+        first(stack).await
+    })
+    .await
 }
 
 /// A user is asked, or brings his values, while the client goes: in the end there is nothing of either.

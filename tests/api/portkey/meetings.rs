@@ -1,13 +1,10 @@
 //! Something is made in a place while the place goes. Either it is there before, and goes with the place, or it is not made.
 
-use std::sync::{
-    Arc, Mutex,
-    atomic::{AtomicBool, Ordering},
-};
+use std::sync::Arc;
 
 use harness::{
     client::Answer,
-    faults::Watched,
+    faults::{self, Watched},
     peers::{Behaviour, Peer},
     stack::TestStack,
     stored,
@@ -59,25 +56,17 @@ async fn between(
     first: Deed,
     is_meant: impl Fn(&SeenRequest) -> bool + Send + Sync + 'static,
 ) -> (Answer, Answer) {
-    let met = AtomicBool::new(false);
-    let answer: Arc<Mutex<Option<Answer>>> = Arc::default();
-    let function = second.function;
-    let (stack, kept) = (Arc::clone(watched), Arc::clone(&answer));
-    watched.disturb_where(move |seen, _| {
-        let is_it = seen.access_key_id.as_deref() == Some(function)
-            && seen.operation == "TransactWriteItems"
-            && is_meant(seen);
-        if is_it && !met.swap(true, Ordering::SeqCst) {
-            let now = tokio::runtime::Handle::current();
-            let done = tokio::task::block_in_place(|| now.block_on(first.ask(&stack)));
-            *kept.lock().unwrap() = Some(done);
-        }
-        Fault::Pass
-    });
-    let asked = second.ask(watched).await;
-    watched.calm();
-    let first = answer.lock().unwrap().take();
-    (first.expect("the two did not meet"), asked)
+    let stack = Arc::clone(watched);
+    let is_meant = move |seen: &SeenRequest| faults::is_transaction(seen) && is_meant(seen);
+    let done = async move { first.ask(&stack).await };
+    faults::between(
+        watched,
+        second.function,
+        is_meant,
+        second.ask(watched),
+        done,
+    )
+    .await
 }
 
 fn writes(seen: &SeenRequest, kind: &str, part: &str) -> bool {

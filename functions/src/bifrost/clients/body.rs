@@ -275,16 +275,11 @@ impl TryFrom<String> for ConnectionType {
     type Error = ParseError;
 
     fn try_from(text: String) -> Result<Self, ParseError> {
-        [
-            Transport::Http,
-            Transport::Sse,
-            Transport::Stdio,
-            Transport::Inprocess,
-        ]
-        .into_iter()
-        .find(|transport| transport.word() == text)
-        .map(Self)
-        .ok_or(ParseError("must be http, sse, stdio or inprocess"))
+        Transport::ALL
+            .into_iter()
+            .find(|transport| transport.word() == text)
+            .map(Self)
+            .ok_or(ParseError("must be http, sse, stdio or inprocess"))
     }
 }
 

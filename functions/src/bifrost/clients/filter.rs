@@ -163,17 +163,11 @@ fn among<T: PartialEq>(wanted: Option<&Vec<T>>, found: T) -> bool {
     wanted.is_none_or(|wanted| wanted.contains(&found))
 }
 
-pub fn transports() -> [(&'static str, Transport); 4] {
-    [
-        Transport::Http,
-        Transport::Sse,
-        Transport::Stdio,
-        Transport::Inprocess,
-    ]
-    .map(|transport| (transport.word(), transport))
+fn transports() -> [(&'static str, Transport); 4] {
+    Transport::ALL.map(|transport| (transport.word(), transport))
 }
 
-pub fn methods() -> [(&'static str, Method); 6] {
+fn methods() -> [(&'static str, Method); 6] {
     [
         Method::None,
         Method::Headers,

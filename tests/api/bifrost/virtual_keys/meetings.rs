@@ -1,13 +1,14 @@
 //! A key is granted something while the key or the client goes. Either it is there before, and goes with it, or it is not granted.
 
-use std::sync::{
-    Arc, Mutex,
-    atomic::{AtomicBool, Ordering},
-};
+use std::sync::Arc;
 
-use harness::{client::Answer, faults::Watched, stack::TestStack};
+use harness::{
+    client::Answer,
+    faults::{self, Watched},
+    stack::TestStack,
+};
 use http::Method;
-use local::fault::{Fault, SeenRequest};
+use local::fault::SeenRequest;
 use serde_json::{Value, json};
 
 use super::{KEYS, NOWHERE, config, granted, grants_left, is_sound, make, ok, refused};
@@ -46,25 +47,17 @@ async fn between(
     first: Deed,
     is_meant: impl Fn(&SeenRequest) -> bool + Send + Sync + 'static,
 ) -> (Answer, Answer) {
-    let met = AtomicBool::new(false);
-    let answer: Arc<Mutex<Option<Answer>>> = Arc::default();
-    let function = second.function;
-    let (stack, kept) = (Arc::clone(watched), Arc::clone(&answer));
-    watched.disturb_where(move |seen, _| {
-        let is_it = seen.access_key_id.as_deref() == Some(function)
-            && seen.operation == "TransactWriteItems"
-            && is_meant(seen);
-        if is_it && !met.swap(true, Ordering::SeqCst) {
-            let now = tokio::runtime::Handle::current();
-            let done = tokio::task::block_in_place(|| now.block_on(first.ask(&stack)));
-            *kept.lock().unwrap() = Some(done);
-        }
-        Fault::Pass
-    });
-    let asked = second.ask(watched).await;
-    watched.calm();
-    let first = answer.lock().unwrap().take();
-    (first.expect("the two did not meet"), asked)
+    let stack = Arc::clone(watched);
+    let is_meant = move |seen: &SeenRequest| faults::is_transaction(seen) && is_meant(seen);
+    let done = async move { first.ask(&stack).await };
+    faults::between(
+        watched,
+        second.function,
+        is_meant,
+        second.ask(watched),
+        done,
+    )
+    .await
 }
 
 /// A stack with a client and a key, and what can happen to them.
