@@ -1,6 +1,9 @@
 //! The two forms of the list, its filters and its pages.
 
-use harness::stack::TestStack;
+use harness::{
+    peers::{Behaviour, Peer},
+    stack::TestStack,
+};
 use serde_json::{Value, json};
 
 use super::{CLIENTS, change, create, ok, open, wrong};
@@ -167,4 +170,43 @@ async fn filters_are_alternatives_inside_and_hold_together() {
             .await)["count"],
         0
     );
+}
+
+/// What no answer has room for begins the next one, in either form.
+#[tokio::test]
+async fn a_list_that_is_too_large_is_continued() {
+    let stack = TestStack::start().await;
+    let api = stack.api();
+    let schema = json!({ "type": "object", "description": "x".repeat(1500) });
+    let tools: Vec<_> = (0..400)
+        .map(|number| json!({ "name": format!("tool-{number}"), "inputSchema": schema }))
+        .collect();
+    let list =
+        json!({ "tools": tools, "resultType": "complete", "ttlMs": 0, "cacheScope": "private" });
+    let peer = Peer::hostile(Behaviour::Lists(list.to_string().leak()))
+        .start()
+        .await;
+    let all: Vec<_> = (0..9).map(|number| format!("large_{number}")).collect();
+    for name in &all {
+        let id = create(&api, &open(name, &peer.url)).await;
+        ok(&api
+            .post(&format!("/api/mcp/client/{id}/refresh-tools"), &json!({}))
+            .await);
+    }
+
+    let first = api.get(CLIENTS).await;
+    let link = first.headers["link"].clone();
+    let next = link.strip_prefix('<').unwrap();
+    let next = &next[next.find("/api/").unwrap()..next.find('>').unwrap()];
+    let (first, rest) = (ok(&first), ok(&api.get(next).await));
+    assert!(first.to_string().len() < 5 * 1024 * 1024);
+    assert!(names(&first).len() > 1 && !names(&rest).is_empty());
+    assert_eq!([names(&first), names(&rest)].concat(), all);
+
+    let page = ok(&api.get(&format!("{CLIENTS}?limit=50")).await);
+    let shown = names(&page).len();
+    assert_eq!(names(&page), all[..shown]);
+    assert!(shown < all.len(), "{shown}");
+    let told = [&page["count"], &page["limit"], &page["total_count"]];
+    assert_eq!(told, [&json!(shown), &json!(shown), &json!(all.len())]);
 }
